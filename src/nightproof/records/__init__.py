@@ -1,0 +1,1 @@
+"""The immutable records of the line Scene → … → Certificate, their canonical bytes and digests. No I/O here."""

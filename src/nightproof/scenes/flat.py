@@ -1,0 +1,181 @@
+"""A scene as a renderer wants it: one triangle soup in world space, materials, decoded textures, lights.
+
+This is the contract between what reads scenes (`scenes.flatten`) and what traces, bakes, analyses and audits them.
+It is complete for rendering and deliberately lossy otherwise; the glTF document itself stays untouched beside it.
+
+Conventions are glTF's: metres, +Y up, right-handed, counter-clockwise front faces (mirrored nodes are already wound
+the right way round), linear-light factors, texture coordinates with (0, 0) at the upper left of the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8, UInt32
+
+from nightproof.scenes.camera import Camera
+
+Array = np.ndarray
+
+
+class Wrap(IntEnum):
+    REPEAT = 0
+    CLAMP = 1
+    MIRROR = 2
+
+
+@dataclass(frozen=True)
+class Texture:
+    """One decoded image with its sampler. `srgb` says how colour channels are stored; alpha is always linear."""
+
+    pixels: UInt8[Array, "h w 4"] | Float32[Array, "h w 4"]
+    """8 bits per channel, or linear floats (HDR lightmaps); row 0 is the top."""
+    srgb: bool
+    wrap_u: Wrap = Wrap.REPEAT
+    wrap_v: Wrap = Wrap.REPEAT
+    nearest: bool = False
+    """Whether magnification takes the nearest texel."""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class TextureUse:
+    """A texture as a material uses it."""
+
+    texture: int
+    """Index into `FlatScene.textures`."""
+    texcoord: int = 0
+    """0 or 1: which UV set."""
+    transform: tuple[float, float, float, float, float, float] = (1, 0, 0, 0, 1, 0)
+    """Rows of the affine map (u, v, 1) → (u', v') of KHR_texture_transform."""
+    scale: float = 1.0
+    """Normal map scale; 1 otherwise."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """glTF metallic-roughness with the extensions that the native tracer knows."""
+
+    name: str = ""
+    base_color: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    base_color_texture: TextureUse | None = None
+    metallic: float = 1.0
+    roughness: float = 1.0
+    metallic_roughness_texture: TextureUse | None = None
+    """Roughness in G, metallic in B."""
+    normal_texture: TextureUse | None = None
+    emissive: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Radiance, `KHR_materials_emissive_strength` multiplied in; front face only unless double sided."""
+    emissive_texture: TextureUse | None = None
+    alpha_mode: str = "OPAQUE"
+    """OPAQUE, MASK or BLEND."""
+    alpha_cutoff: float = 0.5
+    double_sided: bool = False
+    unlit: bool = False
+    """KHR_materials_unlit: the base colour is outgoing radiance, seen as it is, and lights nothing else."""
+    transmission: float = 0.0
+    transmission_texture: TextureUse | None = None
+    """In R."""
+    ior: float = 1.5
+    thickness_m: float = 0.0
+    """0: thin-walled (no refraction). > 0: the mesh bounds a volume (KHR_materials_volume)."""
+    attenuation_color: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    attenuation_distance_m: float = float("inf")
+    specular: float = 1.0
+    """KHR_materials_specular. 0 with metallic 0 makes the material plainly Lambertian."""
+    specular_color: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    sh_textures: tuple[TextureUse, TextureUse, TextureUse] | None = None
+    """First-order SH of outgoing radiance, one texture per direction x, y, z (output C of the bake); unlit only."""
+    unknown: frozenset[str] = frozenset()
+    """Material extensions in use that are approximated or ignored in rendering."""
+
+
+@dataclass(frozen=True)
+class PunctualLight:
+    """KHR_lights_punctual in world space."""
+
+    kind: str
+    """directional, point or spot."""
+    color: tuple[float, float, float]
+    intensity: float
+    """lux for directional, candela for point and spot. Radiometric use as in Mitsuba: no 683 lm/W factor."""
+    position_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    direction: tuple[float, float, float] = (0.0, 0.0, -1.0)
+    """Where the light shines to, unit."""
+    range_m: float = float("inf")
+    inner_cone_rad: float = 0.0
+    outer_cone_rad: float = float(np.pi / 4)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Light from infinitely far away, as an equirectangular map of radiance.
+
+    Row 0 is straight up (+Y). The direction of (u, v) in [0, 1]² is
+    (sin θ · sin φ, cos θ, −sin θ · cos φ) with θ = π v and φ = 2π (u − ½), so that the centre of the map is −Z.
+    """
+
+    radiance: Float32[Array, "h w 3"]
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One primitive of one node: a run of triangles of its own, sharing nothing with its neighbours."""
+
+    node: int
+    mesh: int
+    primitive: int
+    first_triangle: int
+    triangle_count: int
+    first_vertex: int
+    vertex_count: int
+    material: int
+    local_to_world: Float[Array, "4 4"]
+    animated: bool = False
+    """Whether an animation moves this node, its skin or its morph weights."""
+    skinned: bool = False
+    morphed: bool = False
+    copy: int = 0
+    """Which of several GPU instances of the node this is."""
+
+
+@dataclass(frozen=True)
+class FlatScene:
+    """Everything a renderer needs. Arrays are C-contiguous and never written to."""
+
+    positions: Float32[Array, "v 3"]
+    normals: Float32[Array, "v 3"]
+    """Unit shading normals; computed flat where the file has none."""
+    tangents: Float32[Array, "v 4"]
+    """Unit tangent and handedness; zero where no normal map needs them."""
+    uv0: Float32[Array, "v 2"]
+    uv1: Float32[Array, "v 2"]
+    colors: Float32[Array, "v 4"]
+    """Linear vertex colours, ones where the file has none."""
+    triangles: UInt32[Array, "t 3"]
+    triangle_material: UInt32[Array, "t"]
+    triangle_instance: UInt32[Array, "t"]
+    instances: tuple[Instance, ...]
+    materials: tuple[Material, ...]
+    textures: tuple[Texture, ...] = ()
+    lights: tuple[PunctualLight, ...] = ()
+    cameras: tuple[Camera, ...] = ()
+    environment: Environment | None = None
+    notes: tuple[str, ...] = field(default=())
+    """What was left out or approximated on the way here, in plain words."""
+
+    @property
+    def bounds_m(self) -> tuple[Float[Array, "3"], Float[Array, "3"]]:
+        """Lower and upper corner; zeros for a scene without triangles."""
+        if not len(self.triangles):
+            return np.zeros(3), np.zeros(3)
+        used = self.positions[np.unique(self.triangles)]
+        return used.min(axis=0).astype(np.float64), used.max(axis=0).astype(np.float64)
+
+    @property
+    def diagonal_m(self) -> float:
+        lower, upper = self.bounds_m
+        return float(np.linalg.norm(upper - lower))
