@@ -33,9 +33,7 @@ class UnusableInput(NightproofError):
 class BrokenRecord(NightproofError):
     """A stored or received record does not have the form its format version promises."""
 
-    hint = (
-        "The file was changed or cut short. Fetch it again, or delete the store entry to have it made anew."
-    )
+    hint = "The file was changed or cut short. Fetch it again, or delete the store entry to have it made anew."
 
 
 class NotOnThisMachine(NightproofError):

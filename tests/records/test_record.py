@@ -11,9 +11,7 @@ from nightproof.records.verdict import MetricVerdict, Verdict
 
 def verdict(threshold: float = 0.98) -> Verdict:
     metric = MetricVerdict(metric="ssim", threshold=threshold, error_rate=0.05, outcome="holds")
-    return Verdict(
-        source_sha256="a" * 64, asset_sha256="b" * 64, policy="c" * 64, outcome="holds", metrics=(metric,)
-    )
+    return Verdict(source_sha256="a" * 64, asset_sha256="b" * 64, policy="c" * 64, outcome="holds", metrics=(metric,))
 
 
 def test_a_record_survives_the_way_there_and_back():

@@ -53,8 +53,7 @@ class Record:
             raise BrokenRecord(f"{cls.kind}: expected a JSON object")
         if value.get("kind") != cls.kind or value.get("version") != cls.version:
             raise BrokenRecord(
-                f"expected {cls.kind} version {cls.version}, "
-                f"got {value.get('kind')!r} version {value.get('version')!r}"
+                f"expected {cls.kind} version {cls.version}, got {value.get('kind')!r} version {value.get('version')!r}"
             )
         rest = {name: item for name, item in value.items() if name not in ("kind", "version")}
         return _decode_fields(cls, rest, "")
@@ -189,9 +188,7 @@ def _decode_tuple(hints: tuple[Any, ...], value: Any, where: str) -> tuple[Any, 
         hints = (hints[0],) * len(value)
     if len(hints) != len(value):
         raise BrokenRecord(f"{where}: expected {len(hints)} items, got {len(value)}")
-    return tuple(
-        _decode(hint, item, f"{where}/{i}") for i, (hint, item) in enumerate(zip(hints, value, strict=True))
-    )
+    return tuple(_decode(hint, item, f"{where}/{i}") for i, (hint, item) in enumerate(zip(hints, value, strict=True)))
 
 
 def _decode_plain(hint: Any, value: Any, where: str) -> Any:
