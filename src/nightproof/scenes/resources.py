@@ -1,0 +1,69 @@
+"""Bytes that a .gltf keeps outside its JSON: data URIs and files beside it; never the network, never another folder."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from nightproof.scenes.broken import BrokenScene
+
+DATA_MIME_TYPES = ("application/octet-stream", "application/gltf-buffer", "image/")
+
+
+def resolve(uri: str, folder: Path | None, pointer: str, limit_bytes: int) -> tuple[bytes, str]:
+    """What `uri` stands for, and its MIME type ("" where unknown).
+
+    Args:
+        folder: where relative URIs start; None refuses them (a GLB on its own).
+        limit_bytes: refuse anything larger before it is read.
+    """
+    if uri.startswith("data:"):
+        return _decode_data_uri(uri, pointer)
+    if is_remote(uri):
+        raise BrokenScene(f"refers to the network: {uri[:80]}", pointer, hint="Save the file beside the scene.")
+    path = _path_beside(uri, folder, pointer)
+    try:
+        if path.stat().st_size > limit_bytes:
+            raise BrokenScene(f"{uri[:80]} is larger than {limit_bytes} bytes", pointer)
+        return path.read_bytes(), ""
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BrokenScene(f"{uri[:80]} cannot be read: {reason}", pointer) from None
+
+
+def is_remote(uri: str) -> bool:
+    """Whether a URI names a scheme other than data:. One letter before the colon is a scheme too, not a drive."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return True
+    return not uri.startswith("data:") and bool(parts.scheme or parts.netloc)
+
+
+def _path_beside(uri: str, folder: Path | None, pointer: str) -> Path:
+    if folder is None:
+        raise BrokenScene(f"refers to a file ({uri[:80]}) that cannot come along", pointer)
+    name = unquote(uri)
+    if not name or "\0" in name or "\\" in name or name.startswith("/"):
+        raise BrokenScene(f"{uri[:80]!r} is no path beside the scene", pointer)
+    base = folder.resolve()
+    path = (base / name).resolve()
+    if not path.is_relative_to(base) or not path.is_file():
+        rule = "leaves the folder of the scene" if not path.is_relative_to(base) else "does not exist"
+        raise BrokenScene(f"{uri[:80]} {rule}", pointer)
+    return path
+
+
+def _decode_data_uri(uri: str, pointer: str) -> tuple[bytes, str]:
+    head, comma, body = uri.partition(",")
+    mime, _, encoding = head[len("data:") :].partition(";")
+    if not comma or not encoding.endswith("base64"):
+        raise BrokenScene("is no base64 data URI", pointer)
+    if not mime.startswith(DATA_MIME_TYPES):
+        raise BrokenScene(f"a data URI of type {mime[:40]!r}", pointer)
+    try:
+        return base64.b64decode(unquote(body), validate=True), mime
+    except (binascii.Error, ValueError):
+        raise BrokenScene("is not valid base64", pointer) from None
