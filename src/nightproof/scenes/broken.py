@@ -11,7 +11,7 @@ class BrokenScene(UnusableInput):
     hint = "Export the scene again, or look the place up with the Khronos glTF validator."
 
     def __init__(self, rule: str, pointer: str = "", *, hint: str | None = None) -> None:
-        """`rule` says in words what is wrong; `pointer` is the JSON pointer (RFC 6901) of the place, if there is one."""
+        """`rule` says in words what is wrong; `pointer` is the JSON pointer (RFC 6901) of the place, if any."""
         self.rule, self.pointer = rule, pointer
         super().__init__(f"{pointer}: {rule}" if pointer else rule, hint=hint)
 

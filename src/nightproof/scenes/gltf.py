@@ -28,16 +28,18 @@ __all__ = ["BrokenScene", "GltfDocument", "SceneTooLarge", "load_gltf", "parse_g
 FILE_BYTES_LIMIT = 2**31
 """Of one scene with all its files."""
 ARRAYS = (
-    "accessors animations buffers bufferViews cameras images materials meshes nodes samplers scenes skins textures"
-).split()
-EXTENSIONS_READ = frozenset(
-    """KHR_draco_mesh_compression EXT_meshopt_compression KHR_meshopt_compression KHR_mesh_quantization
-    EXT_mesh_gpu_instancing KHR_texture_transform KHR_texture_basisu EXT_texture_webp EXT_texture_avif
-    KHR_lights_punctual KHR_materials_unlit KHR_materials_emissive_strength KHR_materials_transmission
-    KHR_materials_ior KHR_materials_volume KHR_materials_specular KHR_materials_pbrSpecularGlossiness
-    KHR_materials_variants NIGHTPROOF_lightmap_sh""".split()
+    *("accessors", "animations", "buffers", "bufferViews", "cameras", "images", "materials", "meshes", "nodes"),
+    *("samplers", "scenes", "skins", "textures"),
 )
-GEOMETRY_CODECS = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_compression")
+GEOMETRY_EXTENSIONS = frozenset(
+    {
+        *("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_compression"),
+        *("KHR_mesh_quantization", "EXT_mesh_gpu_instancing"),
+    }
+)
+"""Those that change what the arrays and nodes mean, and that are read here."""
+APPROXIMATED = ("material", "texture", "light", "animation", "physics", "collider", "audio", "xmp", "NIGHTPROOF_")
+"""An extension with one of these in its name can be required and yet approximated: the shapes stay right."""
 
 
 @dataclass(eq=False)
@@ -243,13 +245,9 @@ def _check(document: GltfDocument) -> None:
     if not isinstance(required, list):
         raise root.broken("extensionsRequired", "expected an array")
     for i, name in enumerate(required):
-        if name not in EXTENSIONS_READ and _changes_geometry(str(name)):
+        known = name in GEOMETRY_EXTENSIONS or any(part in str(name) for part in APPROXIMATED)
+        if not known:
             raise BrokenScene(f"requires {name!s:.60}, which this version cannot read", f"/extensionsRequired/{i}")
-
-
-def _changes_geometry(name: str) -> bool:
-    """Whether ignoring a required extension would lose the scene; others are approximated and noted."""
-    return "mesh" in name or "splat" in name or "texture" not in name and "material" not in name and "light" not in name
 
 
 def sniff_mime(data: bytes) -> str:
