@@ -1,4 +1,4 @@
-"""Where the Embree library is. The `embreex` wheel ships it; we call its C interface and import nothing of the wheel."""
+"""Where the Embree library is. The `embreex` wheel ships it; we call its C interface and import nothing else of it."""
 
 from __future__ import annotations
 

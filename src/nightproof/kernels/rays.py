@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int32, UInt32
 
-from nightproof import _native
+from nightproof._native import RayScene
 from nightproof.kernels.embree import EmbreeMissing, embree_library
 
 Array = np.ndarray
@@ -50,7 +50,7 @@ class RayCaster:
             raise ValueError(f"triangle index {int(triangles.max())} with {len(positions)} positions")
         self.threads = threads
         try:
-            self._scene = _native.RayScene(str(embree_library()), positions, triangles)
+            self._scene = RayScene(str(embree_library()), positions, triangles)
         except RuntimeError as error:
             raise EmbreeMissing(str(error)) from None
 
