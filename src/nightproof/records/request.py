@@ -1,0 +1,32 @@
+"""What a user asked for: everything that determines the work, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nightproof.records.record import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(Record):
+    """The identity of a job: the same request is the same job, and is taken up where it stopped."""
+
+    kind: ClassVar[str] = "request"
+
+    source_sha256: str
+    policy: str
+    """`draft`, `standard` or `strict`."""
+    pipeline: str
+    """`auto`, or the pipeline the user insists on."""
+    environment: str
+    """`auto`, `none`, `studio`, `sky`, or the SHA-256 of the user's file."""
+    outputs: str
+    """Bake outputs besides the portable one, e.g. `A,B`."""
+    seed: int
+    deadline_h: float
+    region: str
+    prices: str
+    """SHA-256 of the user's price file, or `default`."""
+    software: str
+    """nightproof's version: another version is another job."""
