@@ -34,9 +34,7 @@ StoreFolder = Annotated[
     typer.Option("--store", help="Where finished steps and cached images live.", show_default="user data folder"),
 ]
 Threads = Annotated[int, typer.Option("--threads", min=0, max=1024, help="0: one per core.")]
-Deadline = Annotated[
-    str, typer.Option("--deadline", metavar="HOURS", help="When the work must be done: 24h, 3d, 90m.")
-]
+Deadline = Annotated[str, typer.Option("--deadline", metavar="HOURS", help="When the work must be done: 24h, 3d, 90m.")]
 Region = Annotated[str, typer.Option("--region", help="Your region, for prices, time zone and carbon.")]
 Prices = Annotated[
     Path | None, typer.Option("--prices", help="A TOML file with your own prices, resources and regions.")

@@ -51,6 +51,8 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 _REASONS = {
+    errno.ENOENT: "no such file or folder",
+    errno.EISDIR: "this is a folder",
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EACCES: "no permission to write here",

@@ -98,9 +98,7 @@ class JobStore:
         """Note that somebody starts on a step; returns the attempt's token."""
         token = secrets.token_hex(16)
         with self._transaction() as connection:
-            connection.execute(
-                attempts.insert().values(token=token, job=job, step=step, started_utc=now_utc)
-            )
+            connection.execute(attempts.insert().values(token=token, job=job, step=step, started_utc=now_utc))
         return token
 
     def commit(self, job: str, step: str, token: str, record: Record, now_utc: str) -> Committed:

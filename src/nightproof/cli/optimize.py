@@ -1,0 +1,85 @@
+"""nightproof optimize: the main job, end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from nightproof.cli.options import (
+    Deadline,
+    EnvironmentName,
+    Json,
+    PipelineName,
+    PolicyName,
+    Prices,
+    Quiet,
+    Region,
+    SceneFile,
+    Seed,
+    StoreFolder,
+    Threads,
+    print_json,
+    store_folder,
+    thread_count,
+)
+
+NOT_CERTIFIED = 3
+
+
+def optimize(
+    scene: SceneFile,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if need be.")],
+    policy: PolicyName = "standard",
+    pipeline: PipelineName = "auto",
+    environment: EnvironmentName = "auto",
+    outputs: Annotated[
+        Literal["A", "A,B", "A,C", "A,B,C"],
+        typer.Option("--outputs", help="What a bake writes: A portable, B base colour + lightmap, C directional."),
+    ] = "A",
+    seed: Seed = 0,
+    deadline: Deadline = "24h",
+    region: Region = "eu-central",
+    prices: Prices = None,
+    store: StoreFolder = None,
+    threads: Threads = 0,
+    again: Annotated[bool, typer.Option("--again", help="Forget finished steps and make everything anew.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Make a real-time asset of SCENE, measure it, and certify what was measured.
+
+    Writes asset.glb, certificate.json, report.html and job.json below --out. Stopped at any time, the same command
+    carries on where it was. Exit code 0: done and certified; 3: done, but not certified.
+
+    Example: nightproof optimize room.glb --out room/ --policy draft
+    """
+    from nightproof.cli.progress import progress_for
+    from nightproof.jobs.asking import Wishes, parse_deadline
+    from nightproof.jobs.line import run_job
+
+    wishes = Wishes(
+        policy=policy,
+        pipeline=pipeline,
+        environment=environment,
+        outputs=outputs,
+        seed=seed,
+        deadline_h=parse_deadline(deadline),
+        region=region,
+        prices=prices,
+    )
+    with progress_for(scene.name, quiet=quiet or as_json) as progress:
+        outcome = run_job(
+            scene, out, wishes, store=store_folder(store), threads=thread_count(threads), again=again, progress=progress
+        )
+    if as_json:
+        print_json(outcome.to_json())
+    else:
+        from rich.console import Console
+
+        from nightproof.cli.pages import show_outcome
+
+        show_outcome(Console(), outcome)
+    if not outcome.certified:
+        raise typer.Exit(NOT_CERTIFIED)

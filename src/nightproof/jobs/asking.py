@@ -1,0 +1,70 @@
+"""What a user wishes for, and the request that becomes the identity of the job."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightproof import __version__
+from nightproof.errors import NightproofError
+from nightproof.jobs.blobs import sha256_of_file, storage_errors
+from nightproof.records.request import Request
+
+_UNITS_H = {"m": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
+LONGEST_DEADLINE_H = 24.0 * 366
+
+
+class BadOption(NightproofError):
+    """An option has a value that cannot be meant."""
+
+    hint = "Run the command with --help to see what it takes."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """The options of a job as the user gave them."""
+
+    policy: str = "standard"
+    pipeline: str = "auto"
+    environment: str = "auto"
+    outputs: str = "A"
+    seed: int = 0
+    deadline_h: float = 24.0
+    region: str = "eu-central"
+    prices: Path | None = None
+
+    def request(self, source_sha256: str) -> Request:
+        """These wishes for that source. Files are named by their content."""
+        return Request(
+            source_sha256=source_sha256,
+            policy=self.policy,
+            pipeline=self.pipeline,
+            environment=_by_content(self.environment),
+            outputs=self.outputs,
+            seed=self.seed,
+            deadline_h=self.deadline_h,
+            region=self.region,
+            prices="default" if self.prices is None else _digest(self.prices),
+            software=__version__,
+        )
+
+
+def parse_deadline(text: str) -> float:
+    """Hours in `24h`, `90m`, `3d`, `1w` or a plain number of hours. Raises `BadOption`."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([mhdw]?)\s*", text)
+    hours = float(match[1]) * _UNITS_H[match[2] or "h"] if match else 0.0
+    if not 0.0 < hours <= LONGEST_DEADLINE_H:
+        raise BadOption(f"--deadline {text}: not a time span", hint="Write it as 90m, 24h, 3d or 1w; a year at most.")
+    return hours
+
+
+def _by_content(environment: str) -> str:
+    if environment in ("auto", "none", "studio", "sky"):
+        return environment
+    return _digest(Path(environment))
+
+
+def _digest(path: Path) -> str:
+    with storage_errors(path):
+        return sha256_of_file(path)

@@ -1,0 +1,72 @@
+"""Open a scene file for work: the document, its record, the soup, what lights it, and the analysis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nightproof.pipelines.pipeline import Source
+from nightproof.records.analysis import Analysis
+
+if TYPE_CHECKING:
+    from nightproof.scenes.flat import Environment
+
+NAMED_ENVIRONMENTS = ("none", "studio", "sky")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A scene with its analysis; `source.flat` carries the environment that the analysis names."""
+
+    source: Source
+    analysis: Analysis
+
+
+def open_source(path: Path) -> Source:
+    """Read a scene file whole, unlit by anything but its own lights. Raises `UnusableInput`."""
+    from nightproof.scenes.flatten import flatten
+    from nightproof.scenes.gltf import load_gltf
+    from nightproof.scenes.load import scene_record
+
+    document = load_gltf(path)
+    return Source(record=scene_record(document, path.name), document=document, flat=flatten(document))
+
+
+def open_scene(path: Path, *, environment: str, threads: int) -> Opened:
+    """Read and analyse a scene file, and put the environment in place that it will be seen in."""
+    source = open_source(path)
+    analysis = analyse(source, environment=environment, threads=threads)
+    return Opened(source=lit(source, environment, analysis), analysis=analysis)
+
+
+def analyse(source: Source, *, environment: str, threads: int) -> Analysis:
+    """The analysis, with the environment as the user wishes it: by name, by content, or as the analyzer finds."""
+    from nightproof.optimizer.analyzer import SceneAnalyzer
+
+    analysis = SceneAnalyzer(threads=threads).analyze(source.record, source.document, source.flat)
+    if environment == "auto":
+        return analysis
+    return replace(analysis, environment=environment_name(environment))
+
+
+def lit(source: Source, environment: str, analysis: Analysis) -> Source:
+    """`source` in the light that `analysis` names; a user's file is read from where `environment` says it is."""
+    chosen = analysis.environment if environment == "auto" else environment
+    return replace(source, flat=replace(source.flat, environment=environment_for(chosen)))
+
+
+def environment_name(wish: str) -> str:
+    """How records name an environment: as it is where it is one of ours, by content where it is a file."""
+    if wish in NAMED_ENVIRONMENTS:
+        return wish
+    from nightproof.jobs.blobs import sha256_of_file, storage_errors
+
+    with storage_errors(Path(wish)):
+        return sha256_of_file(Path(wish))
+
+
+def environment_for(wish: str) -> Environment | None:
+    from nightproof.scenes.environment import named_environment, read_environment
+
+    return named_environment(wish) if wish in NAMED_ENVIRONMENTS else read_environment(Path(wish))
