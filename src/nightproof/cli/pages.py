@@ -1,0 +1,141 @@
+"""What a person sees on the terminal at the end of a command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from nightproof.jobs.comparing import Comparison
+    from nightproof.jobs.doctor import Finding
+    from nightproof.jobs.outcome import JobOutcome, MetricResult
+
+MARKS = {
+    "holds": Text("holds", style="bold green"),
+    "fails": Text("fails", style="bold red"),
+    "undecided": Text("undecided", style="bold yellow"),
+    "not_evaluated": Text("not evaluated", style="dim"),
+}
+NAMES = {"ssim": "SSIM", "psnr": "PSNR", "flip": "FLIP", "vmaf": "VMAF", "lpips": "LPIPS", "worst_tile": "worst tile"}
+
+
+def size_text(size_bytes: float) -> str:
+    """Bytes as people read them, in powers of ten: 4.2 MB."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= scale:
+            return f"{size_bytes / scale:.3g} {unit}"
+    return f"{size_bytes:.0f} bytes"
+
+
+def duration_text(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def show_outcome(console: Console, outcome: JobOutcome) -> None:
+    """The end of `nightproof optimize`."""
+    console.print(
+        Panel(
+            Group(_headline(outcome), Text(), _facts(outcome), Text(), metrics_table(outcome.metrics)),
+            title=Text(f" {outcome.scene.name} ", style="bold"),
+            title_align="left",
+            border_style="green" if outcome.certified else "yellow",
+            padding=(1, 2),
+        )
+    )
+    for name, path in outcome.files.items():
+        console.print(Text.assemble("  ", (f"{name:<18}", "dim"), str(path)), soft_wrap=True)
+    main, certificate = outcome.files[outcome.asset.main.name], outcome.files["certificate.json"]
+    console.print(Text(f"\n  Check it anywhere: nightproof verify {main} {certificate}", style="dim"), soft_wrap=True)
+
+
+def _headline(outcome: JobOutcome) -> Text:
+    if outcome.certified:
+        return Text.assemble(
+            ("Certified. ", "bold green"), f"{outcome.agreement:.0%} of the committee's weight agrees that it holds."
+        )
+    reason = {
+        "fails": "The asset does not look enough like the original; the certificate says where.",
+        "undecided": "The views allowed by the policy did not settle it; the certificate says what is open.",
+        "holds": "The committee did not agree.",
+    }[outcome.verdict.outcome]
+    return Text.assemble(("Not certified. ", "bold yellow"), reason)
+
+
+def _facts(outcome: JobOutcome) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    size_in, size_out = outcome.scene.source_bytes, outcome.asset.main.size_bytes
+    grid.add_row("size", f"{size_text(size_in)} → {size_text(size_out)}  ({size_out / max(size_in, 1):.0%})")
+    grid.add_row("pipeline", _pipeline_text(outcome))
+    grid.add_row("took", f"{duration_text(outcome.seconds)}, {outcome.cpu_seconds:.0f} CPU-seconds")
+    plan = outcome.plan
+    grid.add_row("now", f"${outcome.cost_now_usd:.4f}, {outcome.carbon_now_kg * 1000:.1f} g CO₂")
+    if plan.slots:
+        slot = plan.slots[0]
+        grid.add_row(
+            "best slot",
+            f"${plan.cost_usd:.4f}, {plan.carbon_kg * 1000:.1f} g CO₂ — {slot.resource} in {slot.region}, "
+            f"{slot.start_utc[:16].replace('T', ' ')} UTC; {plan.savings_fraction:.0%} below {plan.baseline_name}",
+        )
+    return grid
+
+
+def _pipeline_text(outcome: JobOutcome) -> str:
+    route = outcome.route
+    if not route.fallback_reason:
+        return f"{route.pipeline} (by {route.decided_by})"
+    return f"{route.pipeline} instead of {route.wanted}: {route.fallback_reason}"
+
+
+def metrics_table(metrics: dict[str, MetricResult] | object) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    table.add_column("metric")
+    for column in ("mean", "bound", "asked"):
+        table.add_column(column, justify="right")
+    table.add_column("verdict")
+    table.add_column("views", justify="right")
+    for name, result in metrics.items():  # type: ignore[attr-defined]
+        table.add_row(
+            NAMES.get(name, name),
+            _number(result.mean),
+            _number(result.bound),
+            _number(result.threshold),
+            MARKS.get(result.outcome, Text(result.outcome)),
+            str(result.views or ""),
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1f}" if abs(value) >= 5 else f"{value:.4f}"
+
+
+def show_comparison(console: Console, compared: Comparison) -> None:
+    """The end of `nightproof compare`."""
+    console.print(metrics_table(compared.metrics))
+    console.print(Text(f"\n  {compared.page}", style="dim"), soft_wrap=True)
+
+
+def show_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """What `nightproof doctor` found, and below it what to install for more."""
+    table = Table(box=None, padding=(0, 1), show_header=False)
+    for finding in findings:
+        mark = Text("✓", style="bold green") if finding.ok else Text("–", style="bold yellow")
+        table.add_row(mark, Text(finding.name, style="bold"), finding.found)
+    console.print(table)
+    advice = [finding for finding in findings if not finding.ok and finding.advice]
+    if advice:
+        console.print(Text("\nFor more:", style="bold"))
+    for finding in advice:
+        console.print(Text.assemble("  ", (finding.name, "bold"), f" — {finding.advice}"))
