@@ -1,0 +1,191 @@
+"""A FlatScene as a Mitsuba 3 scene of stock plugins, for the independent auditor.
+
+Nothing of ours renders here: materials, lights, textures and the integrator are Mitsuba's own, so that an error in
+our tracer cannot hide behind the same error in the audit. What Mitsuba cannot express is approximated and said so
+in `Exported.notes`.
+
+Unlit materials show their base colour to the camera and light nothing, which no Mitsuba material does. A scene that
+has both kinds becomes two: LIT, where unlit surfaces are black, and UNLIT, where they glow and all else is black; the
+picture is the sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from nightproof.rendering import mitsuba_materials as materials
+from nightproof.rendering.mitsuba_lights import environment_emitter, punctual_emitter
+from nightproof.rendering.mitsuba_meshes import Patch, mitsuba_mesh, patches, turned_over
+from nightproof.rendering.mitsuba_textures import Bitmaps
+from nightproof.scenes.camera import Camera
+from nightproof.scenes.flat import FlatScene, Material
+
+ALPHA_LAYERS = 32
+"""How many transparent layers a ray may cross on top of its bounces: Mitsuba counts both alike."""
+BACK_LIFT = 2e-5
+"""Distance between the two sides of a double-sided emitter, as a share of the scene's diagonal."""
+
+
+class Part(Enum):
+    """Which half of a scene with unlit materials is meant."""
+
+    LIT = "lit"
+    UNLIT = "unlit"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A scene loaded into Mitsuba."""
+
+    scene: Any
+    part: Part
+    alpha: bool
+    """Whether rays pass through surfaces: the integrator must look for light behind them."""
+    volumes: bool
+    notes: tuple[str, ...]
+
+    def integrator(self, max_depth: int) -> dict[str, Any]:
+        """The path tracer that this scene needs; `max_depth` 1 is emission seen directly, 2 adds direct light."""
+        if self.part is Part.UNLIT:
+            return {"type": "path", "max_depth": ALPHA_LAYERS if self.alpha else 1}
+        if self.alpha or self.volumes:
+            return {"type": "volpath", "max_depth": max_depth + ALPHA_LAYERS if self.alpha else max_depth}
+        return {"type": "path", "max_depth": max_depth}
+
+
+def parts(flat: FlatScene) -> tuple[Part, ...]:
+    """The halves whose sum is the picture of `flat`."""
+    unlit = any(material.unlit for material in flat.materials)
+    lit = flat.environment is not None or not all(material.unlit for material in flat.materials)
+    return tuple(part for part, there in ((Part.LIT, lit), (Part.UNLIT, unlit)) if there)
+
+
+def export(mi: Any, flat: FlatScene, part: Part = Part.LIT) -> Exported:
+    """Load `flat` into Mitsuba. `mi` is the mitsuba module with its variant already set."""
+    notes: set[str] = set()
+    bitmaps = Bitmaps(mi, flat, notes)
+    scene: dict[str, Any] = {"type": "scene"}
+    if part is Part.LIT:
+        scene |= _lights(mi, flat)
+    alpha = volumes = False
+    surfaces: dict[Any, Any] = {}
+    for number, patch in enumerate(patches(flat, notes)):
+        material = _as_seen(flat.materials[patch.material], part)
+        key = (patch.material, patch.surface)
+        if key not in surfaces:
+            surfaces[key] = materials.bsdf(bitmaps, material, patch.surface)
+        alpha = alpha or materials.has_alpha(bitmaps, material)
+        volumes = volumes or _interior(material) is not None
+        for side, shape in enumerate(_shapes(bitmaps, flat, patch, material, surfaces[key])):
+            scene[f"mesh_{number:05}_{side}"] = shape
+        bitmaps.forget_texels()
+    return Exported(mi.load_dict(scene), part, alpha, volumes, tuple(sorted(notes)))
+
+
+def _as_seen(material: Material, part: Part) -> Material:
+    """The material as it behaves in `part`: black where it belongs to the other half; unlit ones glow."""
+    black = replace(
+        material,
+        metallic=0.0,
+        specular=0.0,
+        transmission=0.0,
+        metallic_roughness_texture=None,
+        normal_texture=None,
+        emissive=(0.0, 0.0, 0.0),
+        unknown=frozenset(),
+    )
+    if part is Part.LIT:
+        return _dark(black) if material.unlit else material
+    if not material.unlit:
+        return _dark(black)
+    return black
+
+
+def _dark(material: Material) -> Material:
+    """No colour, same alpha."""
+    return replace(material, base_color=(0.0, 0.0, 0.0, material.base_color[3]))
+
+
+def _shapes(bitmaps: Bitmaps, flat: FlatScene, patch: Patch, material: Material, bsdf: Any) -> list[Any]:
+    mi = bitmaps.mi
+    interior = _interior(material)
+    radiance = _radiance(bitmaps, material, patch)
+    common = {"bsdf": bsdf, "base_color": material.base_color, "interior": mi.load_dict(interior) if interior else None}
+    if radiance is None:
+        return [mitsuba_mesh(mi, patch, **common)]
+    sides = [patch]
+    if material.double_sided or material.unlit:
+        sides.append(turned_over(patch, BACK_LIFT * flat.diagonal_m))
+    if material.unlit:
+        black = mi.load_dict({"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.0}})
+        common["bsdf"] = materials.masked(bitmaps, material, black)
+    return [
+        mitsuba_mesh(mi, side, emitter=mi.load_dict({"type": "area", "radiance": radiance}), faceted=True, **common)
+        for side in sides
+    ]
+
+
+def _radiance(bitmaps: Bitmaps, material: Material, patch: Patch) -> Any:
+    if material.unlit:
+        return materials.base_color(bitmaps, material, patch.surface) if any(material.base_color[:3]) else None
+    if not any(material.emissive):
+        return None
+    if material.emissive_texture is not None:
+        return bitmaps.color(material.emissive_texture, material.emissive)
+    return {"type": "rgb", "value": list(material.emissive)}
+
+
+def _interior(material: Material) -> dict[str, Any] | None:
+    """The absorbing medium inside a volume (Beer–Lambert), None where it absorbs nothing."""
+    clear = all(channel >= 1 for channel in material.attenuation_color) or not np.isfinite(
+        material.attenuation_distance_m
+    )
+    if material.thickness_m <= 0 or material.transmission <= 0 or clear:
+        return None
+    color = np.clip(material.attenuation_color, 1e-4, 1.0)
+    extinction = (-np.log(color) / material.attenuation_distance_m).tolist()
+    return {"type": "homogeneous", "albedo": 0.0, "sigma_t": {"type": "rgb", "value": extinction}}
+
+
+def _lights(mi: Any, flat: FlatScene) -> dict[str, Any]:
+    lights = {f"light_{number:04}": punctual_emitter(mi, light) for number, light in enumerate(flat.lights)}
+    if flat.environment is not None:
+        lights["environment"] = environment_emitter(mi, flat.environment)
+    return lights
+
+
+def sensor(mi: Any, camera: Camera, crop: tuple[int, int, int, int] | None = None) -> Any:
+    """Our camera as a `perspective` sensor with a box filter.
+
+    Args:
+        crop: left, top, width, height in pixels; the whole image if None.
+    """
+    film: dict[str, Any] = {
+        "type": "hdrfilm",
+        "width": camera.width_px,
+        "height": camera.height_px,
+        "rfilter": {"type": "box"},
+        "pixel_format": "rgb",
+        "component_format": "float32",
+    }
+    if crop is not None:
+        left, top, width, height = crop
+        film |= {"crop_offset_x": left, "crop_offset_y": top, "crop_width": width, "crop_height": height}
+    # Mitsuba looks along +z with +x to the left.
+    to_world = np.asarray(camera.camera_to_world, np.float64) @ np.diag([-1.0, 1.0, -1.0, 1.0])
+    return mi.load_dict(
+        {
+            "type": "perspective",
+            "fov_axis": "y",
+            "fov": float(np.degrees(camera.yfov_rad)),
+            "near_clip": camera.near_m,
+            "far_clip": 1e8,
+            "to_world": mi.ScalarTransform4f(to_world),
+            "film": film,
+            "sampler": {"type": "independent"},
+        }
+    )

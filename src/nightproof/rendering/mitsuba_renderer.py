@@ -1,0 +1,106 @@
+"""Render a FlatScene with Mitsuba in this process. Heavy and able to take the process down: see `auditor_process`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from nightproof.rendering.mitsuba_export import Exported, Part, export, parts, sensor
+from nightproof.scenes.camera import Camera
+from nightproof.scenes.flat import FlatScene
+
+Array = np.ndarray
+
+WAVEFRONT = 1 << 22
+"""Paths in flight at once in the vectorised variants: bounds memory to about 2 GiB."""
+SEED_STRIDE = 7919
+"""Passes of one picture take seeds that far apart."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What Mitsuba saw; linear."""
+
+    color: Float32[Array, "h w 3"]
+    albedo: Float32[Array, "h w 3"]
+    normal: Float32[Array, "h w 3"]
+    sample_variance: Float32[Array, "h w"]
+    """Variance of the mean over channels of `color`, estimated from independent passes."""
+
+
+def mitsuba(variant: str) -> Any:
+    """The mitsuba module with `variant` set, silent but for errors."""
+    import mitsuba as mi
+
+    mi.set_variant(variant)
+    mi.set_log_level(mi.LogLevel.Error)
+    return mi
+
+
+@dataclass
+class MitsubaScene:
+    """A scene held in Mitsuba, ready for pictures."""
+
+    flat: FlatScene
+    variant: str
+    _exported: list[Exported] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._mi = mitsuba(self.variant)
+        self._exported = [export(self._mi, self.flat, part) for part in parts(self.flat)]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What Mitsuba cannot express of this scene."""
+        return tuple(sorted({note for exported in self._exported for note in exported.notes}))
+
+    def render(
+        self,
+        camera: Camera,
+        *,
+        samples: int,
+        seed: int,
+        max_depth: int,
+        crop: tuple[int, int, int, int] | None = None,
+        passes: int = 4,
+    ) -> Picture:
+        """The picture that `camera` takes, as the sum of the scene's parts. See `export` for `max_depth`, `crop`."""
+        shape = (crop[3], crop[2]) if crop else (camera.height_px, camera.width_px)
+        color, variance = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
+        guides = np.zeros((*shape, 6), np.float32)
+        view = sensor(self._mi, camera, crop)
+        for exported in self._exported:
+            mean, spread, seen = self._part(exported, view, samples, seed, max_depth, passes)
+            color, variance = color + mean, variance + spread
+            guides = seen if exported.part is Part.LIT or not guides.any() else guides
+        return Picture(color, np.clip(guides[..., :3], 0, 1), guides[..., 3:], variance)
+
+    def _part(
+        self, exported: Exported, view: Any, samples: int, seed: int, max_depth: int, passes: int
+    ) -> tuple[Float32[Array, "h w 3"], Float32[Array, "h w"], Float32[Array, "h w 6"]]:
+        film = view.film().crop_size()
+        at_once = max(1, WAVEFRONT // (film[0] * film[1])) if self.variant != "scalar_rgb" else samples
+        passes = max(1, min(passes, samples), -(-samples // at_once))
+        shares = [samples * (index + 1) // passes - samples * index // passes for index in range(passes)]
+        aovs = {"type": "aov", "aovs": "albedo:albedo,normal:sh_normal", "path": exported.integrator(max_depth)}
+        integrator = self._mi.load_dict(aovs)
+        images = [
+            np.array(
+                self._mi.render(
+                    exported.scene,
+                    sensor=view,
+                    integrator=integrator,
+                    spp=share,
+                    seed=(seed + SEED_STRIDE * index) % 2**32,
+                )
+            )
+            for index, share in enumerate(shares)
+        ]
+        weights = np.array(shares, np.float64) / samples
+        mean = np.tensordot(weights, np.stack(images), axes=1)
+        grey = np.stack([image[..., :3].mean(axis=2) for image in images])
+        between = np.tensordot(weights, (grey - mean[..., :3].mean(axis=2)) ** 2, axes=1) / max(passes - 1, 1)
+        return mean[..., :3].astype(np.float32), between.astype(np.float32), mean[..., 3:9].astype(np.float32)
