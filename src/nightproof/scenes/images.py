@@ -1,0 +1,65 @@
+"""From encoded images to pixels: decoded by Pillow, after asking how large they are."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from jaxtyping import UInt8
+
+from nightproof.scenes.broken import BrokenScene, SceneTooLarge
+
+Array = np.ndarray
+SIDE_LIMIT_PX = 16384
+PIXELS_LIMIT = 2**26
+"""Of one image: 8192 × 8192, which is 256 MB decoded."""
+FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/avif": "AVIF"}
+
+
+def is_decodable(mime: str) -> bool:
+    """Whether pixels can be had here. KTX2 cannot yet, and what no viewer knows never will."""
+    return mime in FORMATS
+
+
+def image_size(data: bytes, mime: str, pointer: str) -> tuple[int, int]:
+    """Width and height in pixels, from the header alone. Raises BrokenScene and SceneTooLarge."""
+    with _opened(data, mime, pointer) as image:
+        return image.size
+
+
+def decode_image(data: bytes, mime: str, pointer: str) -> UInt8[Array, "h w 4"]:
+    """The pixels as RGBA, 8 bits each; row 0 is the top. No colour management: glTF ignores profiles."""
+    with _opened(data, mime, pointer) as image:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                pixels = _rgba(image)
+        except Exception as error:  # Pillow raises many kinds on hostile bytes
+            raise BrokenScene(f"the image cannot be decoded: {str(error)[:80]}", pointer) from None
+    pixels.flags.writeable = False
+    return pixels
+
+
+def _opened(data: bytes, mime: str, pointer: str):  # type: ignore[no-untyped-def]
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of bombs at its own limit; ours follows
+            image = Image.open(io.BytesIO(data), formats=[FORMATS[mime]])
+    except Exception as error:
+        reason = "cannot identify it" if "cannot identify" in str(error) else str(error)[:80]
+        raise BrokenScene(f"the image cannot be read: {reason}", pointer) from None
+    width, height = image.size
+    if max(width, height) > SIDE_LIMIT_PX or width * height > PIXELS_LIMIT:
+        image.close()
+        raise SceneTooLarge(f"an image of {width} × {height} pixels", pointer)
+    return image
+
+
+def _rgba(image) -> UInt8[Array, "h w 4"]:  # type: ignore[no-untyped-def]
+    if image.mode.startswith("I"):  # 16 bit grey: Pillow would clip instead of scaling
+        grey = (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
+        return np.dstack([grey, grey, grey, np.full_like(grey, 255)])
+    return np.array(image.convert("RGBA"))

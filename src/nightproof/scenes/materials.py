@@ -1,0 +1,158 @@
+"""glTF materials as the tracer knows them; what it does not know is named, never dropped in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nightproof.scenes.fields import Fields
+from nightproof.scenes.flat import Material, TextureUse
+from nightproof.scenes.gltf import GltfDocument
+from nightproof.scenes.specular_glossiness import GLOSSINESS, converted
+from nightproof.scenes.textures import TextureTable
+
+ALPHA_MODES = ("OPAQUE", "MASK", "BLEND")
+LIGHTMAP_SH = "NIGHTPROOF_lightmap_sh"
+WORKFLOW = frozenset(
+    "KHR_materials_" + name
+    for name in ("unlit", "emissive_strength", "transmission", "ior", "volume", "specular", "pbrSpecularGlossiness")
+) | {"KHR_materials_variants", "KHR_texture_transform", LIGHTMAP_SH}
+OFF_BY_DEFAULT: dict[str, tuple[str, ...]] = {
+    "KHR_materials_clearcoat": ("clearcoatFactor",),
+    "KHR_materials_sheen": ("sheenColorFactor",),
+    "KHR_materials_iridescence": ("iridescenceFactor",),
+    "KHR_materials_anisotropy": ("anisotropyStrength",),
+    "KHR_materials_dispersion": ("dispersion",),
+    "KHR_materials_diffuse_transmission": ("diffuseTransmissionFactor",),
+}
+"""Extensions the tracer does not know, and the factor that is zero while they do nothing."""
+
+
+def read_materials(document: GltfDocument, used: frozenset[int], table: TextureTable) -> tuple[Material, ...]:
+    """All materials in the file's order; those not in `used` keep their names only, so that no image is decoded idly.
+
+    One more follows at the end: what glTF gives to primitives without a material.
+    """
+    found = [
+        read_material(fields, table) if i in used else Material(name=fields.text("name", ""))
+        for i, fields in enumerate(document.root.children("materials"))
+    ]
+    return (*found, Material(name=""))
+
+
+def read_material(fields: Fields, table: TextureTable) -> Material:
+    reader = _Reader(fields, table, set())
+    glossy = fields.extension(GLOSSINESS)
+    values = reader.surface() | (converted(glossy, table) if glossy else reader.metallic_roughness())
+    return Material(**values, unknown=frozenset(reader.unknown | _unknown_extensions(fields)))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    fields: Fields
+    table: TextureTable
+    unknown: set[str]
+
+    def texture(
+        self, parent: Fields | None, name: str, slot: str, why: str = "KHR_texture_basisu"
+    ) -> TextureUse | None:
+        use, real = self.table.use(parent, name, slot)
+        if not real:
+            self.unknown.add(why)
+        return use
+
+    def metallic_roughness(self) -> dict[str, Any]:
+        pbr = self.fields.child("pbrMetallicRoughness") or Fields({}, self.fields.pointer, self.fields.root)
+        return {
+            "base_color": pbr.numbers("baseColorFactor", 4, (1.0, 1.0, 1.0, 1.0)),
+            "base_color_texture": self.texture(pbr, "baseColorTexture", "color"),
+            "metallic": pbr.number("metallicFactor", 1.0, 0, 1),
+            "roughness": pbr.number("roughnessFactor", 1.0, 0, 1),
+            "metallic_roughness_texture": self.texture(pbr, "metallicRoughnessTexture", "value"),
+        }
+
+    def surface(self) -> dict[str, Any]:
+        mode = self.fields.text("alphaMode", "OPAQUE")
+        if mode not in ALPHA_MODES:
+            raise self.fields.broken("alphaMode", f"{mode[:20]!r} is no alpha mode")
+        values: dict[str, Any] = {
+            "name": self.fields.text("name", ""),
+            "normal_texture": self.texture(self.fields, "normalTexture", "normal"),
+            "alpha_mode": mode,
+            "alpha_cutoff": self.fields.number("alphaCutoff", 0.5, 0),
+            "double_sided": self.fields.flag("doubleSided"),
+            "unlit": self.fields.extension("KHR_materials_unlit") is not None,
+            **self.emission(),
+        }
+        for name, read in _EXTENSIONS.items():
+            if (extension := self.fields.extension(name)) is not None:
+                values |= read(self, extension)
+        return values
+
+    def emission(self) -> dict[str, Any]:
+        extension = self.fields.extension("KHR_materials_emissive_strength")
+        strength = extension.number("emissiveStrength", 1.0, 0) if extension else 1.0
+        factor = self.fields.numbers("emissiveFactor", 3, (0.0, 0.0, 0.0))
+        emissive = tuple(max(channel, 0.0) * strength for channel in factor)
+        texture = self.texture(self.fields, "emissiveTexture", "emissive") if any(emissive) else None
+        return {"emissive": emissive, "emissive_texture": texture}
+
+    def transmission(self, extension: Fields) -> dict[str, Any]:
+        factor = extension.number("transmissionFactor", 0.0, 0, 1)
+        texture = self.texture(extension, "transmissionTexture", "value") if factor > 0 else None
+        return {"transmission": factor, "transmission_texture": texture}
+
+    def ior(self, extension: Fields) -> dict[str, Any]:
+        ior = extension.number("ior", 1.5, 0)
+        if ior < 1:  # 0 stands for a full Fresnel reflection, for converted materials only
+            self.unknown.add("KHR_materials_ior")
+        return {"ior": ior if ior >= 1 else 1.5}
+
+    def volume(self, extension: Fields) -> dict[str, Any]:
+        distance = extension.number("attenuationDistance", float("inf"), 0) if extension.value else float("inf")
+        return {
+            "thickness_m": extension.number("thicknessFactor", 0.0, 0),
+            "attenuation_color": extension.numbers("attenuationColor", 3, (1.0, 1.0, 1.0)),
+            "attenuation_distance_m": distance if distance > 0 else float("inf"),
+        }
+
+    def specular(self, extension: Fields) -> dict[str, Any]:
+        if "specularTexture" in extension or "specularColorTexture" in extension:
+            self.unknown.add("KHR_materials_specular")
+        return {
+            "specular": extension.number("specularFactor", 1.0, 0, 1),
+            "specular_color": extension.numbers("specularColorFactor", 3, (1.0, 1.0, 1.0)),
+        }
+
+    def lightmap_sh(self, extension: Fields) -> dict[str, Any]:
+        """Output C of the bake: the first band of the outgoing radiance, one texture per axis (see docs)."""
+        uses = [self.texture(extension, name, "value", LIGHTMAP_SH) for name in ("x", "y", "z")]
+        if any(use is None for use in uses):
+            raise extension.broken("", "needs the textures x, y and z")
+        return {"sh_textures": tuple(uses)}
+
+
+_EXTENSIONS: dict[str, Callable[[_Reader, Fields], dict[str, Any]]] = {
+    "KHR_materials_transmission": _Reader.transmission,
+    "KHR_materials_ior": _Reader.ior,
+    "KHR_materials_volume": _Reader.volume,
+    "KHR_materials_specular": _Reader.specular,
+    LIGHTMAP_SH: _Reader.lightmap_sh,
+}
+
+
+def _unknown_extensions(fields: Fields) -> set[str]:
+    extensions = fields.child("extensions")
+    if extensions is None:
+        return set()
+    return {name for name in extensions.value if name not in WORKFLOW and _in_use(extensions, name)}
+
+
+def _in_use(extensions: Fields, name: str) -> bool:
+    if name not in OFF_BY_DEFAULT:
+        return "material" in name.lower()  # others describe physics, variants, provenance: nothing to see
+    value = extensions.child(name)
+    assert value is not None
+    factors = [value.value.get(factor, 0) for factor in OFF_BY_DEFAULT[name]]
+    return any(any(factor) if isinstance(factor, list) else bool(factor) for factor in factors)
