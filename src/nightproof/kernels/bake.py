@@ -1,0 +1,49 @@
+"""Which texels a mesh covers. The native front of the bake's geometry; `bake_reference` is its slow twin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, UInt8, UInt32
+
+from nightproof import _native
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Cover:
+    """The texels of one page that triangles touch, in row order, each with its triangles."""
+
+    texel: UInt32[Array, "n"]
+    """y · width + x, ascending."""
+    start: UInt32[Array, "n+1"]
+    """Where each texel's run in `triangle` begins."""
+    triangle: UInt32[Array, "m"]
+    """Ascending within a texel."""
+
+
+def cover(uv_px: Float32[Array, "v 2"], corners: UInt32[Array, "t 3"], width: int, height: int) -> Cover:
+    """Conservative rasterisation: every texel whose square shares area with a triangle.
+
+    Args:
+        uv_px: texel coordinates; the first texel covers [0, 1]². Rounded to 1/256 texel.
+        corners: indices into `uv_px`. A triangle that rounding flattens claims the texels of its bounding box.
+        width, height: of the page; what lies outside is cut off.
+    """
+    return Cover(
+        *_native.bake_cover(
+            np.ascontiguousarray(uv_px, np.float32), np.ascontiguousarray(corners, np.uint32), width, height
+        )
+    )
+
+
+def count_cover(
+    uv_px: Float32[Array, "v 2"], corners: UInt32[Array, "t 3"], width: int, height: int
+) -> UInt8[Array, "h w"]:
+    """How many triangles hold each texel's centre (at most 255). A centre on a shared edge counts once."""
+    counts = _native.bake_count_centres(
+        np.ascontiguousarray(uv_px, np.float32), np.ascontiguousarray(corners, np.uint32), width, height
+    )
+    return counts.reshape(height, width)
