@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "bake_pack.h"
 #include "bake_texels.h"
 
 namespace nb = nanobind;
@@ -52,9 +53,33 @@ nb::object centres(const Points& uv, const Corners& corners, int width, int heig
     return moved(std::move(counts));
 }
 
+using Numbers = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+nb::tuple pack(const Points& uv, const Corners& corners, const Numbers& chart, std::size_t charts, int width, int height,
+               int padding) {
+    check(uv, corners, width, height);
+    if (padding < 0 || padding > 64) throw nb::value_error("padding out of range");
+    if (chart.shape(0) != corners.shape(0)) throw nb::value_error("one chart number per triangle");
+    for (std::size_t i = 0; i < chart.shape(0); ++i)
+        if (chart.data()[i] >= charts) throw nb::index_error("a chart number past the charts");
+    for (std::size_t i = 0; i < uv.shape(0) * 2; ++i)
+        if (!(uv.data()[i] > -1.f && uv.data()[i] < 65536.f)) throw nb::value_error("a chart leaves its quadrant");
+    Packing packing;
+    {
+        nb::gil_scoped_release free;
+        packing = pack_charts(uv.data(), corners.data(), chart.data(), corners.shape(0), charts, width, height, padding);
+    }
+    std::vector<std::int32_t> flat;
+    flat.reserve(3 * packing.place.size());
+    for (const ChartPlace& place : packing.place) flat.insert(flat.end(), {place.x, place.y, place.page});
+    return nb::make_tuple(moved(std::move(flat)), moved(std::move(packing.page_height)));
+}
+
 }  // namespace
 
 void bind_bake(nb::module_& m) {
     m.def("bake_cover", &cover, nb::arg("uv"), nb::arg("corners"), nb::arg("width"), nb::arg("height"));
     m.def("bake_count_centres", &centres, nb::arg("uv"), nb::arg("corners"), nb::arg("width"), nb::arg("height"));
+    m.def("bake_pack", &pack, nb::arg("uv"), nb::arg("corners"), nb::arg("chart"), nb::arg("charts"), nb::arg("width"),
+          nb::arg("height"), nb::arg("padding"));
 }

@@ -55,16 +55,33 @@ bool outside(Corner a, Corner b, int x, int y) {
     return edge(a, b, px, py) < 0 || (edge(a, b, px, py) == 0);
 }
 
+// A triangle that rounding flattened to a line still claims the texels that its longest edge runs through: better one
+// texel too many than a surface without light.
+template <typename Visit>
+void touched_by_line(const Snapped& t, const Visit& visit) {
+    Corner from = t.a, to = t.a;
+    for (const Corner corner : {t.b, t.c}) {
+        if (corner.x < from.x || (corner.x == from.x && corner.y < from.y)) from = corner;
+        if (corner.x > to.x || (corner.x == to.x && corner.y > to.y)) to = corner;
+    }
+    const std::int64_t dx = to.x - from.x, dy = to.y - from.y;
+    const auto row = [&](std::int64_t x) { return dx ? from.y + dy * (x - from.x) / dx : from.y; };
+    for (int x = t.x0; x < t.x1; ++x) {
+        const std::int64_t left = std::clamp<std::int64_t>(std::int64_t(x) * kTexel, from.x, to.x);
+        const std::int64_t right = std::clamp<std::int64_t>(std::int64_t(x + 1) * kTexel, from.x, to.x);
+        const auto [lowest, highest] = std::minmax(row(left), dx ? row(right) : to.y);
+        const int first = std::max(t.y0, static_cast<int>(lowest >> 8));
+        const int last = std::min(t.y1 - 1, static_cast<int>(highest >> 8));
+        for (int y = first; y <= last; ++y) visit(x, y);
+    }
+}
+
 template <typename Visit>
 void touched(const Snapped& t, const Visit& visit) {
-    const bool flat = edge(t.a, t.b, t.c.x, t.c.y) == 0;
+    if (edge(t.a, t.b, t.c.x, t.c.y) == 0) return touched_by_line(t, visit);
     for (int y = t.y0; y < t.y1; ++y)
-        for (int x = t.x0; x < t.x1; ++x) {
-            // A triangle that rounding flattened still claims the texels of its bounding box: better one texel too
-            // many than a surface without light.
-            if (!flat && (outside(t.a, t.b, x, y) || outside(t.b, t.c, x, y) || outside(t.c, t.a, x, y))) continue;
-            visit(x, y);
-        }
+        for (int x = t.x0; x < t.x1; ++x)
+            if (!outside(t.a, t.b, x, y) && !outside(t.b, t.c, x, y) && !outside(t.c, t.a, x, y)) visit(x, y);
 }
 
 }  // namespace

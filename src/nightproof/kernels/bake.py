@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt8, UInt32
+from jaxtyping import Float32, Int32, UInt8, UInt32
 
 from nightproof import _native
 
@@ -47,3 +47,45 @@ def count_cover(
         np.ascontiguousarray(uv_px, np.float32), np.ascontiguousarray(corners, np.uint32), width, height
     )
     return counts.reshape(height, width)
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Where charts came to lie."""
+
+    offset_px: Int32[Array, "c 2"]
+    """Added to the chart's own texel coordinates."""
+    page: Int32[Array, "c"]
+    """−1: larger than a page."""
+    page_height_px: Int32[Array, "p"]
+    """Rows in use on each page, padding included."""
+
+
+def pack_charts(
+    uv_px: Float32[Array, "v 2"],
+    corners: UInt32[Array, "t 3"],
+    chart: UInt32[Array, "t"],
+    charts: int,
+    *,
+    width: int,
+    height: int,
+    padding: int,
+) -> Packing:
+    """Let charts fall onto pages, tall ones first (Lévy et al., Least Squares Conformal Maps, 2002).
+
+    Args:
+        uv_px: texel coordinates, each chart's lower corner at (0, 0).
+        chart: of each triangle.
+        padding: free texels between the texels that `cover` gives to two charts; half of it to the page's border.
+    """
+    place, heights = _native.bake_pack(
+        np.ascontiguousarray(uv_px, np.float32),
+        np.ascontiguousarray(corners, np.uint32),
+        np.ascontiguousarray(chart, np.uint32),
+        charts,
+        width,
+        height,
+        padding,
+    )
+    place = place.reshape(-1, 3)
+    return Packing(place[:, :2], place[:, 2], heights)

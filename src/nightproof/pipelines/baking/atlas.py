@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, UInt32
 
 from nightproof.errors import NightproofError
+from nightproof.kernels.bake import pack_charts
 from nightproof.pipelines.baking.charts import Charts
 
 Array = np.ndarray
@@ -128,54 +129,54 @@ def _chart_areas(surfaces: Sequence[Surface]) -> Float[Array, "c"]:
 
 
 def _place(surfaces: Sequence[Surface], density: Float[Array, "c"], page_px: int, padding_px: int) -> _Placed:
-    """One page of its own size where that is small enough, else several of `page_px`."""
-    placed = _xatlas_pack(surfaces, density, 0, page_px, padding_px)
-    if max(max(size) for size in placed.sizes) <= page_px:
-        return placed
-    return _xatlas_pack(surfaces, density, page_px, page_px, padding_px)
+    """One page about as wide as high where `page_px` allows it, else several."""
+    uv_px, corners, chart, owner = _in_texels(surfaces, density, page_px - 2 * padding_px)
+    extent = np.zeros((len(density), 2))
+    np.maximum.at(extent, owner, uv_px)
+    room = float(np.sum(np.prod(np.ceil(extent) + padding_px, axis=1)))
+    widest = int(np.ceil(extent[:, 0].max(initial=0.0))) + 2 * padding_px + 1
+    width = min(page_px, max(widest, int(np.sqrt(room)) + padding_px))
+    width = min(page_px, -(-width // PAGE_ALIGN_PX) * PAGE_ALIGN_PX)
+    packed = pack_charts(uv_px, corners, chart, len(density), width=width, height=page_px, padding=padding_px)
+    if (packed.page < 0).any():
+        raise AtlasImpossible(f"a chart is larger than a page of {page_px} texels")
+    placed = (uv_px + packed.offset_px[owner]).astype(np.float32)
+    counts = np.cumsum([len(s.charts.vertex) for s in surfaces])[:-1]
+    return _Placed(
+        np.split(placed, counts),
+        np.split(packed.page[owner].astype(np.int64), counts),
+        [_aligned(width, int(height)) for height in packed.page_height_px] or [(PAGE_ALIGN_PX, PAGE_ALIGN_PX)],
+    )
 
 
-def _xatlas_pack(
-    surfaces: Sequence[Surface], density: Float[Array, "c"], resolution: int, page_px: int, padding_px: int
-) -> _Placed:
-    import xatlas
-
-    atlas = xatlas.Atlas()
-    first = 0
+def _in_texels(
+    surfaces: Sequence[Surface], density: Float[Array, "c"], longest_px: int
+) -> tuple[Float32[Array, "v 2"], UInt32[Array, "t 3"], UInt32[Array, "t"], Int[Array, "v"]]:
+    """All charts in texels, standing upright, at least a texel wide, their sides whole texels so that borders meet
+    texel borders; with one numbering for all of them."""
+    uv_parts, corner_parts, chart_parts, owner_parts = [], [], [], []
+    first, start = 0, 0
     for surface in surfaces:
         charts = surface.charts
-        owner = charts.vertex_chart
+        owner = charts.vertex_chart.astype(np.int64)
         uv = charts.uv_m * density[first : first + charts.count][owner, None]
-        # The chart number as material keeps xatlas from joining charts whose corners coincide.
-        atlas.add_uv_mesh(uv.astype(np.float32), charts.corners, charts.chart.reshape(-1, 1).astype(np.uint32))
-        first += charts.count
-    options = xatlas.PackOptions()
-    options.create_image = False
-    options.texels_per_unit = 1.0
-    options.resolution = resolution
-    options.padding = padding_px
-    options.max_chart_size = page_px - 2 * padding_px
-    options.bilinear = True
-    options.rotate_charts = True
-    options.rotate_charts_to_axis = False
-    atlas.generate(xatlas.ChartOptions(), options)
-    return _collect(atlas, surfaces)
-
-
-def _collect(atlas: object, surfaces: Sequence[Surface]) -> _Placed:
-    width, height = atlas.width, atlas.height  # type: ignore[attr-defined]
-    uv_px, page = [], []
-    for index, surface in enumerate(surfaces):
-        vertex, _, uv = atlas[index]  # type: ignore[index]
-        pages, _ = atlas.get_mesh_vertex_assignment(index)  # type: ignore[attr-defined]
-        own = np.zeros((len(surface.charts.vertex), 2), np.float32)
-        where = np.zeros(len(surface.charts.vertex), np.int64)
-        own[vertex] = np.asarray(uv, np.float64) * [width, height]
-        where[vertex] = np.asarray(pages).astype(np.int32)
-        uv_px.append(own)
-        page.append(np.maximum(where, 0))
-    sizes = [_aligned(width, height)] * max(1, int(atlas.atlas_count))  # type: ignore[attr-defined]
-    return _Placed(uv_px, page, sizes)
+        size = np.zeros((charts.count, 2))
+        np.maximum.at(size, owner, uv)
+        lying = size[:, 0] > size[:, 1]
+        uv = np.where(lying[owner, None], uv[:, ::-1], uv)
+        size = np.where(lying[:, None], size[:, ::-1], size)
+        whole = np.clip(np.round(size), 1, longest_px)
+        uv_parts.append((uv * (whole / np.maximum(size, 1e-12))[owner]).astype(np.float32))
+        corner_parts.append(charts.corners.astype(np.int64) + start)
+        chart_parts.append(charts.chart.astype(np.int64) + first)
+        owner_parts.append(owner + first)
+        first, start = first + charts.count, start + len(charts.vertex)
+    return (
+        np.concatenate(uv_parts),
+        np.concatenate(corner_parts).astype(np.uint32),
+        np.concatenate(chart_parts).astype(np.uint32),
+        np.concatenate(owner_parts),
+    )
 
 
 def _aligned(width: int, height: int) -> tuple[int, int]:
