@@ -135,7 +135,9 @@ def _from_uv(
     _, welded = np.unique(np.concatenate([positions, uv], axis=1), axis=0, return_inverse=True)
     part = connected(welded.reshape(-1)[corners])
     # A vertex may not belong to two charts; in one UV set it cannot, for it has one position there.
-    return _measured(positions, np.arange(len(positions), dtype=np.uint32), uv.astype(np.float64), corners, numbers, part)
+    return _measured(
+        positions, np.arange(len(positions), dtype=np.uint32), uv.astype(np.float64), corners, numbers, part
+    )
 
 
 def connected(corners: Int[Array, "t 3"]) -> UInt32[Array, "t"]:
