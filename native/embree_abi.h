@@ -23,7 +23,6 @@ constexpr int kRtcSceneCompact = 1 << 1;
 constexpr int kRtcSceneRobust = 1 << 2;
 constexpr int kRtcSceneFilterInArguments = 1 << 3;
 constexpr int kRtcPropertyVersionMajor = 1;
-constexpr int kRtcQueryInvokeFilter = 1 << 1;
 constexpr int kRtcQueryCoherent = 1 << 16;
 
 struct alignas(16) RtcRay {

@@ -1,0 +1,316 @@
+// Paths in flight: many advance together, one bounce at a time: all rays, then all shading, then all shadow rays.
+#pragma once
+#include "trace_bsdf.h"
+#include "trace_lights.h"
+#include "trace_visibility.h"
+
+namespace nightproof {
+namespace NIGHTPROOF_ISA {
+
+constexpr uint32_t kPairsPerBounce = 3;
+constexpr uint32_t kFirstBouncePair = 1;  // pair 0 places the ray in the pixel
+constexpr int kFirstRoulette = 2;         // scatterings before Russian roulette
+constexpr float kSmooth = 0.1f;           // roughness up to which the denoiser's guides look further
+
+struct Path {
+    Vec3 origin, direction;
+    Vec3 throughput, radiance;
+    Vec3 albedo, normal;
+    Receiver last;     // where the path scattered last
+    float pdf;         // of that scattering; negative: lights count fully (camera, mirrors)
+    float stretch;     // product of squared indices of refraction, which roulette must not mistake for loss
+    float distance;
+    uint32_t seed, index;
+    uint32_t medium;   // material whose volume the path is in, or kNone
+    int edges;         // rays so far that count as path length
+    int layers;        // panes passed
+    bool guided;       // albedo and normal are final
+    bool direct;       // nothing scattered yet
+    Hit hit;
+    uint32_t slot;     // which result
+};
+
+struct Shadow {
+    Vec3 origin, direction, light;
+    float limit;
+    uint32_t path;  // in the batch
+    uint32_t id;
+};
+
+struct Bounce {
+    Pair choices, light, scatter;  // (lobe, light), place on the light, direction
+};
+
+static inline Bounce bounce_samples(const Path& path, int sobol_bounces) {
+    const int bounce = path.edges - 1;
+    // Panes don't count as bounces but need numbers of their own.
+    const uint32_t pair = kFirstBouncePair + kPairsPerBounce * static_cast<uint32_t>(bounce + 0x10000 * path.layers);
+    if (bounce < sobol_bounces)
+        return {sobol_pair(path.seed, path.index, pair), sobol_pair(path.seed, path.index, pair + 1),
+                sobol_pair(path.seed, path.index, pair + 2)};
+    const uint32_t key = mix(path.seed ^ (pair * 0x9e3779b9u), path.index);
+    const uint32_t a = mix(key ^ 0x3c6ef372u), b = mix(key ^ 0xa54ff53au), c = mix(key ^ 0x510e527fu);
+    const uint32_t d = mix(key ^ 0x9b05688cu), e = mix(key ^ 0x1f83d9abu), f = mix(key ^ 0x5be0cd19u);
+    return {{unit(a), unit(b)}, {unit(c), unit(d)}, {unit(e), unit(f)}};
+}
+
+static inline float balance(float a, float b) {  // power heuristic
+    const float a2 = a * a;
+    return a2 / (a2 + b * b);
+}
+
+static inline Vec3 add_guide(Vec3 sum, const Path& path, Vec3 albedo) {
+    return sum + vec(saturate(albedo.x), saturate(albedo.y), saturate(albedo.z)) * saturate(greatest(path.throughput));
+}
+
+static inline void guide(Path& path, Vec3 albedo, Vec3 normal) {
+    if (path.guided) return;
+    path.albedo = add_guide(path.albedo, path, albedo);
+    path.normal = normal;
+    path.guided = true;
+}
+
+static inline void escape(const SceneView& scene, Path& path) {
+    if (!scene.environment.radiance) return;
+    const Uv at = environment_place(path.direction);
+    const Vec3 light = environment_radiance(scene.environment, at.u, at.v);
+    float weight = 1.f;
+    if (path.pdf >= 0.f && scene.choose_environment > 0.f)
+        weight = balance(path.pdf, scene.choose_environment * environment_pdf(scene.environment, path.direction));
+    path.radiance = path.radiance + path.throughput * light * weight;
+    guide(path, light, vec(0, 0, 0));
+}
+
+static inline Vec3 emitted(const SceneView& scene, const Surface& s) {
+    if (black(s.material->emissive) || !(s.front || s.material->double_sided)) return grey(0);
+    return emission(scene, scene.triangles[s.triangle], s.w, *s.material);
+}
+
+static inline Bsdf bsdf_at(const Surface& s, bool inside) {
+    Bsdf b;
+    b.kind = s.material->kind == kPlate ? static_cast<int>(kPrincipled) : s.material->kind;
+    b.base = s.base;
+    b.roughness = s.roughness;
+    b.alpha = high(s.roughness * s.roughness, kLeastAlpha);
+    b.metallic = s.metallic;
+    b.transmission = s.transmission;
+    b.inside = inside;
+    b.eta = inside ? 1.f / s.material->eta : s.material->eta;
+    return b;
+}
+
+static inline bool sees_through(const Surface& s) {
+    const float clear = s.transmission * (1.f - s.metallic);
+    return s.roughness <= kSmooth && (clear > 0.5f || s.metallic > 0.9f);
+}
+
+static inline void leave(Path& path, const SceneView& scene, const Surface& s, Vec3 direction, bool across) {
+    const float step = step_off(scene, s.position);
+    path.origin = s.position + s.normal * (across ? -step : step);
+    path.direction = direction;
+}
+
+// A smooth pane: true where the path passes or bounces off it, false where it meets the opaque part of the blend.
+static inline bool pass_pane(const SceneView& scene, Path& path, const Surface& s, float lobe) {
+    if (!(lobe < s.transmission)) return false;
+    const float reflectance = pane_reflectance(saturate(dot(s.shading, -path.direction)), s.material->eta);
+    const Vec3 through = s.base * (1.f - reflectance);
+    const float most = reflectance + luminance(through);
+    const float odds = most > 0.f ? reflectance / most : 1.f;
+    const bool reflect = lobe < s.transmission * odds;
+    if (reflect) {
+        Vec3 out = mirrored(-path.direction, s.shading);
+        if (!(dot(out, s.normal) > 0.f)) out = mirrored(-path.direction, s.normal);
+        path.throughput = path.throughput * (reflectance / odds);
+        path.pdf = -1.f;  // no sampled light can be met this way
+        path.direct = false;
+        leave(path, scene, s, out, false);
+    } else {
+        path.throughput = path.throughput * through * (1.f / (1.f - odds));
+        // Straight through: shadow rays pass as well, so the last scattering still competes with them.
+        leave(path, scene, s, path.direction, true);
+        path.edges -= 1;
+        path.layers += 1;
+    }
+    if (path.layers >= kMaxLayers) path.throughput = grey(0);
+    return true;
+}
+
+static inline bool survives(Path& path, uint32_t scatterings) {
+    if (scatterings < kFirstRoulette) return true;
+    const float odds = low(greatest(path.throughput) * path.stretch, 0.97f);
+    if (!(odds > 0.f)) return false;
+    if (odds >= 0.97f) return true;
+    const uint32_t bits = mix(mix(path.seed ^ 0x2545f491u, path.index), scatterings);
+    if (!(unit(bits) < odds)) return false;
+    path.throughput = path.throughput * (1.f / odds);
+    return true;
+}
+
+// Light from a sampled light, for the shadow ray to confirm.
+static inline bool ask_light(const SceneView& scene, const Path& path, const Surface& s, const Frame& frame,
+                             const Bsdf& bsdf, const Odds& odds, Vec3 wi, const Receiver& at, const Bounce& samples,
+                             Shadow* shadow) {
+    LightSample light = sample_light(scene, at, samples.choices.y, samples.light);
+    if (!(light.pdf > 0.f) || black(light.radiance)) return false;
+    const Vec3 wo = to_local(frame, light.direction);
+    const bool above = dot(light.direction, s.normal) > 0.f;
+    if (above != (wo.z > 0.f)) return false;
+    const Value value = bsdf_value(bsdf, wi, wo, odds);
+    if (black(value.f)) return false;
+    const float weight = light.hittable ? balance(light.pdf, value.pdf) : 1.f;
+    Vec3 arriving = path.throughput * value.f * light.radiance * (weight / light.pdf);
+    const float step = step_off(scene, s.position);
+    if (s.material->kind == kVolume && light.distance < kInfinity) {
+        const bool within = above == bsdf.inside;  // on the side of the volume
+        if (within) arriving = arriving * exponential(s.material->extinction * -light.distance);
+    }
+    shadow->origin = s.position + s.normal * (above ? step : -step);
+    shadow->direction = light.direction;
+    shadow->limit = light.distance < kInfinity ? light.distance * (1.f - 1e-4f) - 2.f * step : kInfinity;
+    shadow->light = arriving;
+    return finite(arriving);
+}
+
+// Shades the hit of a path. Returns false where the path ends; `asked` tells whether `shadow` was filled.
+static inline bool advance(const SceneView& scene, const PathSettings& settings, Path& path, Shadow* shadow, bool* asked) {
+    *asked = false;
+    path.edges += 1;
+    if (path.hit.triangle == kNone) {
+        escape(scene, path);
+        return false;
+    }
+    if (path.direct && path.layers == 0) path.distance = path.hit.distance;
+    const Surface s = surface_at(scene, path.hit.triangle, path.hit.u, path.hit.v, -path.direction);
+    const Material& material = *s.material;
+    if (path.medium != kNone)
+        path.throughput = path.throughput * exponential(scene.materials[path.medium].extinction * -path.hit.distance);
+    if (material.kind == kUnlit) {
+        if (path.direct) path.radiance = path.radiance + path.throughput * s.base;
+        guide(path, s.base, s.shading);
+        return false;
+    }
+    const Vec3 glow = emitted(scene, s);
+    if (!black(glow)) {
+        float weight = 1.f;
+        if (path.pdf >= 0.f) {
+            const float travelled = length(s.position - path.last.position);
+            weight = balance(path.pdf, triangle_pdf(scene, path.last, s.triangle, path.direction, travelled));
+        }
+        path.radiance = path.radiance + path.throughput * glow * weight;
+    }
+    if (path.edges >= settings.max_depth) {
+        guide(path, s.base + glow, s.shading);
+        return false;
+    }
+    Bounce samples = bounce_samples(path, settings.sobol_bounces);
+    if (material.kind == kPlate) {
+        const float share = s.transmission;
+        if (pass_pane(scene, path, s, samples.choices.x)) return !black(path.throughput);
+        samples.choices.x = saturate((samples.choices.x - share) / high(1.f - share, 1e-6f));
+    }
+    if (!sees_through(s)) guide(path, s.base + glow, s.shading);
+    const bool inside = material.kind == kVolume && !s.front;
+    if (settings.gather && !path.direct) {
+        Vec3 gathered;
+        if (settings.gather(settings.gather_user, s.triangle, path.hit.u, path.hit.v, s.front, path.direction, &gathered)) {
+            path.radiance = path.radiance + path.throughput * gathered;
+            return false;
+        }
+    }
+    const Bsdf bsdf = bsdf_at(s, inside);
+    const Frame frame = frame_of(s.shading);
+    const Vec3 wi = to_local(frame, -path.direction);
+    const Odds odds = material.kind == kLambert ? Odds{1, 0, 0} : ::nightproof::NIGHTPROOF_ISA::odds(bsdf, saturate(wi.z));
+    const bool both_sides = material.kind == kVolume || material.kind == kThinRough;
+    const Receiver at{s.position, both_sides ? grey(0) : s.shading};
+    *asked = ask_light(scene, path, s, frame, bsdf, odds, wi, at, samples, shadow);
+    const Scattered next = bsdf_sample(bsdf, wi, odds, samples.choices.x, samples.scatter);
+    if (!(next.pdf > 0.f)) return false;
+    const Vec3 out = to_world(frame, next.direction);
+    if ((dot(out, s.normal) > 0.f) == next.transmitted) return false;  // through the surface by its shading normal only
+    path.throughput = path.throughput * next.weight;
+    if (black(path.throughput) || !finite(path.throughput)) return false;
+    path.pdf = next.pdf;
+    path.direct = false;
+    path.last = at;
+    leave(path, scene, s, out, next.transmitted);
+    if (next.transmitted && material.kind == kVolume) {
+        path.stretch *= square(bsdf.eta);
+        path.medium = inside || black(material.extinction) ? kNone : scene.triangles[s.triangle].material;
+    }
+    return survives(path, static_cast<uint32_t>(path.edges));
+}
+
+static inline void begin(const PathStart& start, uint32_t slot, Path& path) {
+    path = Path{};
+    path.origin = start.origin;
+    path.direction = start.direction;
+    path.throughput = grey(1);
+    path.pdf = -1.f;
+    path.stretch = 1.f;
+    path.distance = kInfinity;
+    path.seed = start.seed;
+    path.index = start.index;
+    path.medium = kNone;
+    path.direct = true;
+    path.slot = slot;
+    path.hit = {0, start.u, start.v, start.triangle};
+}
+
+static inline uint32_t ray_id(const Path& path) {
+    return mix(mix(path.seed ^ 0x6a09e667u, path.index), static_cast<uint32_t>(path.edges));
+}
+
+static inline void finish(const Path& path, PathResult* results) {
+    PathResult& result = results[path.slot];
+    result.radiance = finite(path.radiance) ? path.radiance : grey(0);
+    result.albedo = path.albedo;
+    result.normal = path.normal;
+    result.distance = path.distance;
+}
+
+// `flying` and `shadows` are room for as many entries as there are starts; `live` holds the paths' order.
+static void trace_batch(const SceneView& scene, const PathSettings& settings, const PathStart* starts, uint32_t count,
+                        PathResult* results) {
+    Path flying[kPathBatch];
+    Shadow shadows[kPathBatch];
+    uint32_t live[kPathBatch];
+    RtcArguments arguments = filter_arguments();
+    RtcArguments* args = scene.has_filters ? &arguments : nullptr;
+    uint32_t alive = count;
+    for (uint32_t i = 0; i < count; ++i) {
+        begin(starts[i], i, flying[i]);
+        live[i] = i;
+    }
+    for (bool first = true; alive; first = false) {
+        for (uint32_t i = 0; i < alive; ++i) {
+            Path& path = flying[live[i]];
+            if (!(first && path.hit.triangle != kNone))
+                path.hit = first_hit(scene, path.origin, path.direction, kInfinity, ray_id(path), args);
+        }
+        uint32_t kept = 0, asked = 0;
+        for (uint32_t i = 0; i < alive; ++i) {
+            Path& path = flying[live[i]];
+            bool ask;
+            const bool goes_on = advance(scene, settings, path, &shadows[asked], &ask);
+            if (ask) {
+                shadows[asked].path = live[i];
+                shadows[asked].id = ray_id(path) ^ 0x5bd1e995u;
+                ++asked;
+            }
+            if (goes_on) live[kept++] = live[i];
+        }
+        for (uint32_t i = 0; i < asked; ++i) {
+            const Shadow& shadow = shadows[i];
+            const Vec3 passing = transmittance(scene, shadow.origin, shadow.direction, shadow.limit, shadow.id, args);
+            Path& path = flying[shadow.path];
+            path.radiance = path.radiance + shadow.light * passing;
+        }
+        alive = kept;
+    }
+    for (uint32_t i = 0; i < count; ++i) finish(flying[i], results);
+}
+
+}  // namespace NIGHTPROOF_ISA
+}  // namespace nightproof

@@ -1,0 +1,94 @@
+// Images for Python: path traced and as a viewer shows them, rows over threads.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/function.h>
+
+#include <cmath>
+
+#include "parallel.h"
+#include "tracer.h"
+
+namespace nb = nanobind;
+
+namespace nightproof {
+namespace {
+
+using Matrix = nb::ndarray<const double, nb::shape<4, 4>, nb::c_contig, nb::device::cpu>;
+using Image = nb::ndarray<float, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Table = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using OutTable = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Seeds = nb::ndarray<const uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+CameraView camera_of(const Matrix& m, double yfov_rad, double near_m, int width, int height) {
+    const auto column = [&](int i) {
+        return Vec3{float(m.data()[i]), float(m.data()[4 + i]), float(m.data()[8 + i])};
+    };
+    const double half = std::tan(yfov_rad / 2);
+    return {column(0), column(1), column(2), column(3), float(half), float(half * width / height), float(near_m), width, height};
+}
+
+void render(const TraceScene& scene, const Matrix& camera, double yfov_rad, double near_m, int width, int height, int left,
+            int top, uint32_t samples, uint32_t first_sample, uint32_t seed, int max_depth, int sobol_bounces, Image out,
+            unsigned threads, const std::function<void(double)>& watch) {
+    RenderJob job{};
+    job.camera = camera_of(camera, yfov_rad, near_m, width, height);
+    job.settings = {max_depth, nullptr, nullptr, sobol_bounces};
+    job.left = left;
+    job.top = top;
+    job.width = int(out.shape(1));
+    job.height = int(out.shape(0));
+    job.samples = samples;
+    job.first_sample = first_sample;
+    job.seed = seed;
+    parallel_for(size_t(job.height), threads, [&](size_t row) {
+        render_row(scene.view(), job, int(row), out.data() + row * size_t(job.width) * kPixelFloats);
+    }, watch);
+}
+
+void view_image(const TraceScene& scene, const Matrix& camera, double yfov_rad, double near_m, int width, int height, int left,
+                int top, int side, Image out, unsigned threads) {
+    const CameraView view = camera_of(camera, yfov_rad, near_m, width, height);
+    const int columns = int(out.shape(1));
+    parallel_for(out.shape(0), threads, [&](size_t row) {
+        viewer_row(scene.view(), view, side, left, top, columns, int(row), out.data() + row * size_t(columns) * 4);
+    });
+}
+
+BsdfQuery query_of(const nb::dict& d) {
+    BsdfQuery q{};
+    q.kind = nb::cast<int>(d["kind"]);
+    q.base_color = {nb::cast<float>(d["base_color"][0]), nb::cast<float>(d["base_color"][1]), nb::cast<float>(d["base_color"][2])};
+    q.roughness = nb::cast<float>(d["roughness"]);
+    q.metallic = nb::cast<float>(d["metallic"]);
+    q.eta = nb::cast<float>(d["eta"]);
+    q.transmission = nb::cast<float>(d["transmission"]);
+    q.inside = nb::cast<bool>(d["inside"]);
+    return q;
+}
+
+}  // namespace
+}  // namespace nightproof
+
+void bind_trace_render(nb::module_& m) {
+    using namespace nightproof;
+    m.attr("PIXEL_FLOATS") = kPixelFloats;
+    m.def("render", &render, nb::arg("scene"), nb::arg("camera"), nb::arg("yfov_rad"), nb::arg("near_m"), nb::arg("width"),
+          nb::arg("height"), nb::arg("left"), nb::arg("top"), nb::arg("samples"), nb::arg("first_sample"), nb::arg("seed"),
+          nb::arg("max_depth"), nb::arg("sobol_bounces"), nb::arg("out"), nb::arg("threads"), nb::arg("watch").none());
+    m.def("view_image", &view_image, nb::arg("scene"), nb::arg("camera"), nb::arg("yfov_rad"), nb::arg("near_m"),
+          nb::arg("width"), nb::arg("height"), nb::arg("left"), nb::arg("top"), nb::arg("side"), nb::arg("out"),
+          nb::arg("threads"));
+    m.def("bsdf_values", [](const nb::dict& query, Table directions, OutTable values) {
+        bsdf_values(query_of(query), directions.data(), directions.shape(0), values.data());
+    });
+    m.def("bsdf_samples", [](const nb::dict& query, Table viewer, Table uniforms, OutTable samples) {
+        bsdf_samples(query_of(query), {viewer.data()[0], viewer.data()[1], viewer.data()[2]}, uniforms.data(),
+                     uniforms.shape(0), samples.data());
+    });
+    m.def("sample_irradiance", [](const TraceScene& scene, Table points, Table normals, Seeds seeds, uint32_t index, OutTable out) {
+        sample_irradiance(scene.view(), points.data(), normals.data(), seeds.data(), index, points.shape(0), out.data());
+    });
+    m.def("sobol_points", [](uint32_t seed, uint32_t pair, OutTable out) {
+        sobol_points(seed, pair, out.shape(0), out.data());
+    });
+}

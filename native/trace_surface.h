@@ -1,0 +1,144 @@
+// From a hit to everything that shading asks of a point: place, normals, material values.
+#pragma once
+#include "trace_sampler.h"
+#include "trace_textures.h"
+
+namespace nightproof {
+namespace NIGHTPROOF_ISA {
+
+struct Weights {
+    float a, b, c;
+};
+static inline Weights weights(float u, float v) { return {1.f - u - v, u, v}; }
+
+static inline Vec3 blend(Weights w, Vec3 a, Vec3 b, Vec3 c) { return a * w.a + b * w.b + c * w.c; }
+
+struct Uv {
+    float u, v;
+};
+
+static inline Uv texcoord(const SceneView& scene, const Triangle& triangle, Weights w, const TextureUse& use) {
+    const float* a = scene.corners[triangle.corner[0]].uv[use.texcoord];
+    const float* b = scene.corners[triangle.corner[1]].uv[use.texcoord];
+    const float* c = scene.corners[triangle.corner[2]].uv[use.texcoord];
+    const float u = a[0] * w.a + b[0] * w.b + c[0] * w.c, v = a[1] * w.a + b[1] * w.b + c[1] * w.c;
+    return {use.transform[0] * u + use.transform[1] * v + use.transform[2],
+            use.transform[3] * u + use.transform[4] * v + use.transform[5]};
+}
+
+static inline Texel look_up(const SceneView& scene, const Triangle& triangle, Weights w, const TextureUse& use) {
+    const Uv at = texcoord(scene, triangle, w, use);
+    return sharp(scene, use.texture, at.u, at.v);
+}
+
+// Base colour and alpha: factor × texture × vertex colour.
+static inline Texel base_color(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material) {
+    Texel color{material.base_color[0], material.base_color[1], material.base_color[2], material.base_color[3]};
+    if (material.base_texture.texture >= 0) {
+        const Texel t = look_up(scene, triangle, w, material.base_texture);
+        color = {color.r * t.r, color.g * t.g, color.b * t.b, color.a * t.a};
+    }
+    if (scene.colors) {
+        const float *a = scene.colors + 4 * size_t(triangle.corner[0]), *b = scene.colors + 4 * size_t(triangle.corner[1]),
+                    *c = scene.colors + 4 * size_t(triangle.corner[2]);
+        color.r *= a[0] * w.a + b[0] * w.b + c[0] * w.c;
+        color.g *= a[1] * w.a + b[1] * w.b + c[1] * w.c;
+        color.b *= a[2] * w.a + b[2] * w.b + c[2] * w.c;
+        color.a *= a[3] * w.a + b[3] * w.b + c[3] * w.c;
+    }
+    return color;
+}
+
+static inline float opacity(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material) {
+    const float alpha = base_color(scene, triangle, w, material).a;
+    if (material.alpha_mode == kMask) return alpha >= material.alpha_cutoff ? 1.f : 0.f;
+    return material.alpha_mode == kBlend ? saturate(alpha) : 1.f;
+}
+
+static inline Vec3 emission(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material) {
+    if (material.emissive_texture.texture < 0) return material.emissive;
+    const Texel t = look_up(scene, triangle, w, material.emissive_texture);
+    return material.emissive * vec(t.r, t.g, t.b);
+}
+
+static inline Vec3 geometric_normal(const SceneView& scene, const Triangle& triangle) {
+    const Vec3 a = scene.corners[triangle.corner[0]].position;
+    return normalize(cross(scene.corners[triangle.corner[1]].position - a, scene.corners[triangle.corner[2]].position - a));
+}
+
+static inline Vec3 place(const SceneView& scene, const Triangle& triangle, Weights w) {
+    return blend(w, scene.corners[triangle.corner[0]].position, scene.corners[triangle.corner[1]].position,
+                 scene.corners[triangle.corner[2]].position);
+}
+
+// How far to step off a surface at p: a multiple of the rounding of coordinates there and across the scene.
+static inline float step_off(const SceneView& scene, Vec3 p) {
+    return scene.epsilon + 4e-6f * high(magnitude(p.x), high(magnitude(p.y), magnitude(p.z)));
+}
+
+struct Surface {
+    const Material* material;
+    uint32_t triangle;
+    Weights w;
+    Vec3 position;
+    Vec3 normal;   // geometric, towards the viewer
+    Vec3 shading;  // unit, on the viewer's side
+    bool front;    // whether the viewer sees the front face
+    Vec3 base;
+    float roughness, metallic, transmission;
+};
+
+static inline Vec3 bump(const SceneView& scene, const Triangle& triangle, Weights w, const TextureUse& use, Vec3 n) {
+    const float *a = scene.corners[triangle.corner[0]].tangent, *b = scene.corners[triangle.corner[1]].tangent,
+                *c = scene.corners[triangle.corner[2]].tangent;
+    Vec3 t{a[0] * w.a + b[0] * w.b + c[0] * w.c, a[1] * w.a + b[1] * w.b + c[1] * w.c,
+           a[2] * w.a + b[2] * w.b + c[2] * w.c};
+    t = t - n * dot(n, t);
+    if (dot(t, t) < 1e-12f) return n;
+    t = normalize(t);
+    const Vec3 side = cross(n, t) * (a[3] < 0.f ? -1.f : 1.f);
+    const Texel texel = look_up(scene, triangle, w, use);
+    const Vec3 m{(texel.r * 2 - 1) * use.scale, (texel.g * 2 - 1) * use.scale, texel.b * 2 - 1};
+    return normalize(t * m.x + side * m.y + n * m.z);
+}
+
+// Interpolated normals may face away from a viewer who sees the triangle; tilt them just enough to be seen.
+static inline Vec3 seen_from(Vec3 n, Vec3 viewer) {
+    constexpr float kGrazing = 1e-3f;
+    const float cosine = dot(n, viewer);
+    return cosine >= kGrazing ? n : normalize(n + viewer * (kGrazing - cosine));
+}
+
+static inline Surface surface_at(const SceneView& scene, uint32_t index, float u, float v, Vec3 viewer) {
+    const Triangle& triangle = scene.triangles[index];
+    const Material& material = scene.materials[triangle.material];
+    Surface s;
+    s.material = &material;
+    s.triangle = index;
+    s.w = weights(u, v);
+    s.position = place(scene, triangle, s.w);
+    const Vec3 flat = geometric_normal(scene, triangle);
+    s.front = dot(flat, viewer) >= 0.f;
+    s.normal = s.front ? flat : -flat;
+    Vec3 n = normalize(blend(s.w, scene.corners[triangle.corner[0]].normal, scene.corners[triangle.corner[1]].normal,
+                             scene.corners[triangle.corner[2]].normal));
+    if (dot(n, flat) < 0.f) n = -n;  // a file whose normals and winding disagree
+    if (material.normal_texture.texture >= 0) n = bump(scene, triangle, s.w, material.normal_texture, n);
+    s.shading = seen_from(s.front ? n : -n, viewer);
+    const Texel base = base_color(scene, triangle, s.w, material);
+    s.base = vec(high(base.r, 0.f), high(base.g, 0.f), high(base.b, 0.f));
+    s.roughness = material.roughness;
+    s.metallic = material.metallic;
+    s.transmission = material.transmission;
+    if (material.metal_rough_texture.texture >= 0) {
+        const Texel t = look_up(scene, triangle, s.w, material.metal_rough_texture);
+        s.roughness *= t.g;
+        s.metallic *= t.b;
+    }
+    if (material.transmission > 0.f && material.transmission_texture.texture >= 0)
+        s.transmission *= look_up(scene, triangle, s.w, material.transmission_texture).r;
+    return s;
+}
+
+}  // namespace NIGHTPROOF_ISA
+}  // namespace nightproof

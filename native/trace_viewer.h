@@ -1,0 +1,104 @@
+// What a real-time viewer shows of unlit surfaces: primary rays on a regular grid in each pixel, textures filtered for
+// the distance between them, alpha blended back to front. No randomness.
+#pragma once
+#include "trace_camera.h"
+
+namespace nightproof {
+namespace NIGHTPROOF_ISA {
+
+constexpr int kViewerLayers = 32;
+
+// log2 of the texels between two neighbouring samples: area of the triangle in texels over its area on the screen.
+static inline float texture_lod(const SceneView& scene, const Triangle& triangle, const TextureUse& use, float cosine,
+                                float spacing) {
+    const Texture& texture = scene.textures[use.texture];
+    const Uv a = texcoord(scene, triangle, {1, 0, 0}, use), b = texcoord(scene, triangle, {0, 1, 0}, use),
+             c = texcoord(scene, triangle, {0, 0, 1}, use);
+    const Vec3 p = scene.corners[triangle.corner[0]].position;
+    const float area = length(cross(scene.corners[triangle.corner[1]].position - p, scene.corners[triangle.corner[2]].position - p));
+    const float texels = magnitude((b.u - a.u) * (c.v - a.v) - (b.v - a.v) * (c.u - a.u)) * texture.level[0].width *
+                         texture.level[0].height;
+    // Isotropic along the less foreshortened axis: anisotropic filtering, which viewers switch on, stays sharp there;
+    // the supersampling takes care of the other axis.
+    (void)cosine;
+    return area > 0.f && texels > 0.f ? 0.5f * std::log2(texels / area) + std::log2(high(spacing, 1e-20f)) : 0.f;
+}
+
+static inline Texel read(const SceneView& scene, const Triangle& triangle, Weights w, const TextureUse& use, float cosine,
+                         float spacing) {
+    const Uv at = texcoord(scene, triangle, w, use);
+    return filtered(scene, use.texture, at.u, at.v, texture_lod(scene, triangle, use, cosine, spacing));
+}
+
+// Outgoing radiance and alpha of an unlit surface towards the viewer; `spacing` metres between samples there.
+static inline Texel shown(const SceneView& scene, const Hit& hit, Vec3 direction, float spacing) {
+    const Triangle& triangle = scene.triangles[hit.triangle];
+    const Material& material = scene.materials[triangle.material];
+    const Weights w = weights(hit.u, hit.v);
+    const float cosine = magnitude(dot(geometric_normal(scene, triangle), direction));
+    Texel color{material.base_color[0], material.base_color[1], material.base_color[2], material.base_color[3]};
+    if (material.base_texture.texture >= 0) {
+        const Texel t = read(scene, triangle, w, material.base_texture, cosine, spacing);
+        color = {color.r * t.r, color.g * t.g, color.b * t.b, color.a * t.a};
+    }
+    const float towards[3] = {-direction.x, -direction.y, -direction.z};
+    for (int axis = 0; axis < 3; ++axis) {
+        if (material.sh_texture[axis].texture < 0) continue;
+        const Texel t = read(scene, triangle, w, material.sh_texture[axis], cosine, spacing);
+        color.r += towards[axis] * t.r;
+        color.g += towards[axis] * t.g;
+        color.b += towards[axis] * t.b;
+    }
+    if (scene.colors) {
+        const float *a = scene.colors + 4 * size_t(triangle.corner[0]), *b = scene.colors + 4 * size_t(triangle.corner[1]),
+                    *c = scene.colors + 4 * size_t(triangle.corner[2]);
+        color.r *= a[0] * w.a + b[0] * w.b + c[0] * w.c;
+        color.g *= a[1] * w.a + b[1] * w.b + c[1] * w.c;
+        color.b *= a[2] * w.a + b[2] * w.b + c[2] * w.c;
+        color.a *= a[3] * w.a + b[3] * w.b + c[3] * w.c;
+    }
+    if (material.alpha_mode == kMask) color.a = color.a >= material.alpha_cutoff ? 1.f : 0.f;
+    else color.a = material.alpha_mode == kBlend ? saturate(color.a) : 1.f;
+    return {high(color.r, 0.f), high(color.g, 0.f), high(color.b, 0.f), color.a};
+}
+
+// Front to back through whatever is transparent, then the environment.
+static inline void look(const SceneView& scene, CameraRay ray, float cone, float* pixel) {
+    float open = 1.f, travelled = 0.f;
+    Vec3 sum = grey(0);
+    for (int layer = 0; layer < kViewerLayers && open > 1e-3f; ++layer) {
+        const Hit hit = first_hit(scene, ray.origin, ray.direction, kInfinity, 0, nullptr);
+        if (hit.triangle == kNone) break;
+        travelled += hit.distance;
+        const Texel t = shown(scene, hit, ray.direction, travelled * cone);
+        sum = sum + vec(t.r, t.g, t.b) * (t.a * open);
+        open *= 1.f - t.a;
+        const float step = step_off(scene, ray.origin + ray.direction * hit.distance);
+        ray.origin = ray.origin + ray.direction * (hit.distance + step);
+        travelled += step;
+    }
+    if (scene.environment.radiance && open > 0.f) {
+        const Uv at = environment_place(ray.direction);
+        sum = sum + environment_radiance(scene.environment, at.u, at.v) * open;
+    }
+    pixel[0] += sum.x;
+    pixel[1] += sum.y;
+    pixel[2] += sum.z;
+    pixel[3] += 1.f - open;
+}
+
+static void viewer_row(const SceneView& scene, const CameraView& camera, int side, int left, int top, int width, int row,
+                       float* out) {
+    const float cell = 1.f / side, cone = 2.f * camera.half_height / camera.height * cell;
+    for (int column = 0; column < width; ++column) {
+        float* pixel = out + 4 * size_t(column);
+        pixel[0] = pixel[1] = pixel[2] = pixel[3] = 0.f;
+        for (int j = 0; j < side; ++j)
+            for (int i = 0; i < side; ++i)
+                look(scene, camera_ray(camera, left + column + (i + 0.5f) * cell, top + row + (j + 0.5f) * cell), cone, pixel);
+        for (int i = 0; i < 4; ++i) pixel[i] *= cell * cell;
+    }
+}
+
+}  // namespace NIGHTPROOF_ISA
+}  // namespace nightproof

@@ -1,0 +1,243 @@
+// The path tracer as other native code sees it: a scene, path starts in, radiance out. No shading code stands here;
+// that is compiled once per instruction set (native/isa/trace_*.cpp) and reached through the functions below.
+//
+// Everything is plain data, because it crosses into code built for other instruction sets: an inline member function
+// compiled there could replace the portable copy when linking.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "embree_abi.h"
+
+namespace nightproof {
+
+struct Vec3 {
+    float x, y, z;
+};
+
+constexpr uint32_t kNone = 0xffffffffu;
+
+// What a path needs of a corner of a triangle: one cache line.
+struct alignas(64) Corner {
+    Vec3 position, normal;
+    float tangent[4];  // w: handedness; all zero where there is none
+    float uv[2][2];
+};
+
+struct Triangle {
+    uint32_t corner[3];
+    uint32_t material;
+};
+
+enum WrapMode : int { kRepeat = 0, kClamp = 1, kMirror = 2 };
+
+struct TextureLevel {
+    const uint8_t* bytes;  // RGBA, or null
+    const float* floats;   // RGBA, or null
+    int width, height;
+};
+
+constexpr int kMaxLevels = 16;
+
+struct Texture {
+    TextureLevel level[kMaxLevels];  // 0 is the image itself
+    int levels;
+    int wrap_u, wrap_v;
+    bool srgb, nearest;
+};
+
+struct TextureUse {
+    int texture;  // negative: none
+    int texcoord;
+    float transform[6];  // rows of the affine map
+    float scale;
+};
+
+enum AlphaMode : int { kOpaque = 0, kMask = 1, kBlend = 2 };
+
+enum Kind : int {
+    kLambert = 0,     // base colour / π
+    kPrincipled = 1,  // opaque metallic-roughness
+    kVolume = 2,      // the mesh bounds a volume: principled with refraction
+    kThinRough = 3,   // rough pane without refraction
+    kPlate = 4,       // smooth pane (seen and lit straight through) blended with the opaque lobe
+    kUnlit = 5,       // base colour seen directly, black to the light
+};
+
+struct Material {
+    int kind;
+    int alpha_mode;
+    float base_color[4];
+    float metallic, roughness;
+    float eta;  // index of refraction, from ior and specular
+    float transmission;
+    float alpha_cutoff;
+    Vec3 emissive;
+    Vec3 extinction;  // per metre, inside volumes
+    bool double_sided;
+    TextureUse base_texture, metal_rough_texture, normal_texture, emissive_texture, transmission_texture;
+    TextureUse sh_texture[3];
+};
+
+enum LightKind : int { kTriangleLight = 0, kPointLight = 1, kSpotLight = 2, kDirectionalLight = 3 };
+
+struct Light {
+    int kind;
+    uint32_t triangle;  // of a kTriangleLight
+    float area;
+    Vec3 position, direction;  // spot, point; where it shines to; geometric normal of triangles
+    Vec3 intensity;            // candela or lux; unused for triangles
+    float spot_scale, spot_offset;  // attenuation = clamp(cosine · scale + offset)²
+    float power;               // weight in sampling
+};
+
+// A node of the tree over lights that have a place. Leaves hold one light.
+struct LightNode {
+    Vec3 lower, upper;
+    Vec3 axis;           // mean direction of emission
+    float cos_spread;    // all normals within this of axis; −1: any
+    float power;
+    uint32_t child;      // first of two siblings; kNone: leaf
+    uint32_t light;      // of a leaf
+    bool two_sided;
+};
+
+struct Environment {
+    const float* radiance;  // RGB rows; null: none
+    int width, height;
+    const float* rows;       // height + 1 cumulative weights, last = 1
+    const float* columns;    // height × (width + 1), each row's last = 1
+    float power;
+};
+
+// Everything a path reads. Pointers are owned by `TraceScene`.
+struct SceneView {
+    const EmbreeCalls* calls;
+    RtcScene accelerator;
+    const uint32_t* order[2];  // primitive → triangle per geometry, null: the same
+    const Corner* corners;
+    const float* colors;  // RGBA per corner, null: all ones
+    const Triangle* triangles;
+    const uint32_t* light_of_triangle;  // kNone; null: no triangle emits
+    size_t triangle_count;
+    const Material* materials;
+    const Texture* textures;
+    const float* srgb;  // 256 linear values
+    const Light* lights;
+    size_t light_count;
+    const LightNode* tree;    // null: no light has a place
+    const uint32_t* leaf_path;  // per light: its turns from the root, first in the lowest bit
+    const uint32_t* distant;  // lights without a place
+    size_t distant_count;
+    float choose_environment, choose_distant;  // probabilities; the tree takes the rest
+    Environment environment;
+    bool has_plates;   // shadow rays must look for panes
+    bool has_filters;  // some triangles have alpha
+    float epsilon;     // relative length by which rays start off surfaces
+};
+
+// Where a path begins. With `triangle` == kNone a ray is shot from `origin`; otherwise the path starts on that
+// triangle at barycentrics (u, v), seen along `direction` (towards the surface), and nothing is shot first.
+struct PathStart {
+    Vec3 origin, direction;
+    uint32_t triangle;
+    float u, v;
+    uint32_t seed;   // of the pixel or texel: decorrelates Sobol sequences
+    uint32_t index;  // of the sample within it
+};
+
+struct PathResult {
+    Vec3 radiance;         // towards the start of the ray
+    Vec3 albedo, normal;   // of the first surface that isn't mirror or glass; for the denoiser
+    float distance;        // to the first surface; infinite: none
+};
+
+// Called at every surface that scatters beyond the first: may answer with the radiance that leaves it towards
+// −direction without its own emission, and so end the path there. Must be thread-safe.
+using GatherHook = bool (*)(void* user, uint32_t triangle, float u, float v, bool front, Vec3 direction, Vec3* radiance);
+
+struct PathSettings {
+    int max_depth;        // 1: emission seen directly; 2: direct light; as Mitsuba counts
+    GatherHook gather;    // null: none
+    void* gather_user;
+    int sobol_bounces;    // so many bounces take low-discrepancy samples, the rest hashed ones
+};
+
+// A surface point as the shading sees it, for callers who do their own integration.
+struct SurfaceQuery {
+    uint32_t triangle;
+    float u, v;
+    Vec3 direction;  // towards the surface
+};
+
+struct SurfaceAnswer {
+    Vec3 position, normal, shading_normal;  // normals on the side of the viewer
+    Vec3 base_color, emission;              // emission towards the viewer
+    float alpha, roughness, metallic;
+};
+
+constexpr size_t kPathBatch = 512;  // paths that advance together; trace_paths takes any number
+
+// Radiance along many paths, single-threaded: callers spread batches over threads. Results depend on each start alone.
+void trace_paths(const SceneView&, const PathSettings&, const PathStart*, size_t count, PathResult*);
+void surface_points(const SceneView&, const SurfaceQuery*, size_t count, SurfaceAnswer*);
+
+// Test access to the scattering functions. `directions` are pairs (towards the viewer, towards the light) in the local
+// frame with z the normal; `values` gets f · cos (RGB) and the sampling density, 4 floats each. Sampling writes the
+// direction chosen from three random numbers (lobe, u, v), its weight f · cos / pdf and the density: 7 floats each.
+struct BsdfQuery {
+    int kind;
+    Vec3 base_color;
+    float roughness, metallic, eta, transmission;
+    bool inside;
+};
+void bsdf_values(const BsdfQuery&, const float* directions, size_t count, float* values);
+void bsdf_samples(const BsdfQuery&, Vec3 viewer, const float* uniforms, size_t count, float* samples);
+// Light that arrives straight from lights at points with normals, one sample each: for tests and for bakes of
+// irradiance. `out` gets irradiance estimates (RGB).
+void sample_irradiance(const SceneView&, const float* points, const float* normals, const uint32_t* seeds,
+                       uint32_t index, size_t count, float* out);
+
+struct CameraView {
+    Vec3 right, up, backward, position;
+    float half_height, half_width;  // of the image plane at distance 1
+    float near;
+    int width, height;
+};
+
+struct RenderJob {
+    CameraView camera;
+    PathSettings settings;
+    int left, top, width, height;  // of the part wanted
+    uint32_t samples, first_sample, seed;
+};
+
+constexpr int kPixelFloats = 10;  // radiance, albedo, normal (sums over samples), sum of squares of grey radiance
+
+// One row of the wanted part, `row` counted from its top; `out` has kPixelFloats per pixel. Single-threaded.
+void render_row(const SceneView&, const RenderJob&, int row, float* out);
+
+// Box-filtered: sample (i, j) of side × side cells of the pixel, through cell centres. 4 floats per pixel: RGB and
+// coverage, for one row of the wanted part. Deterministic; what a viewer shows of unlit materials, with mip-mapped textures.
+void viewer_row(const SceneView&, const CameraView&, int side, int left, int top, int width, int row, float* out);
+
+// The first points of the sampler, pairs in [0, 1)², for tests.
+void sobol_points(uint32_t seed, uint32_t pair, size_t count, float* out);
+
+// Owner of a scene. Built once, then read by any number of threads.
+class TraceScene {
+public:
+    struct Parts;  // trace_scene.cpp
+    explicit TraceScene(std::unique_ptr<Parts> parts);
+    ~TraceScene();
+    const SceneView& view() const { return view_; }
+
+private:
+    friend struct SceneBuilder;
+    std::unique_ptr<Parts> parts_;
+    SceneView view_;
+};
+
+}  // namespace nightproof
