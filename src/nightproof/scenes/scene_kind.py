@@ -10,7 +10,7 @@ from nightproof.scenes.free_space import FreeSpace, Surroundings
 
 Array = np.ndarray
 POINTS = 400
-ROOM_SHARE = 0.12
+ROOM_SHARE = 0.05
 """Of the bounding box: less room than this is a cavity of a thing."""
 HEADROOM_M = 1.9
 GROUND_SHARE = 0.75
@@ -36,7 +36,7 @@ def scene_kind(lower: Array, upper: Array, space: FreeSpace) -> SceneKind:
     if inward.mean() >= ROOM_SHARE:
         return SceneKind("interior", HEADROOM_M, True)
     outward = _roomy(around) & (around.behind >= 0.6)
-    if outward.mean() >= 3 * ROOM_SHARE and space.culled.mean() < 0.5:
+    if outward.mean() >= 8 * ROOM_SHARE and space.culled.mean() < 0.5:
         return SceneKind("interior", HEADROOM_M, False)
     return SceneKind("exterior" if _has_ground(lower, upper, space) else "object", HEADROOM_M, True)
 

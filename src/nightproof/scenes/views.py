@@ -2,7 +2,7 @@
 
 A view is a pure function of the scene, a seed and an index, so that verifiers agree on what they look at and a
 certificate can name its sample by two numbers. Views are drawn, checked and drawn again (rejection keeps them
-identically distributed); what is checked is in `scenes.free_space`. docs/reference/scenes.md tells the distribution in full.
+identically distributed); what is checked is in `scenes.free_space`. docs/reference/scenes.md tells all of it.
 """
 
 from __future__ import annotations
