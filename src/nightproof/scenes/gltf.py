@@ -54,6 +54,8 @@ class GltfDocument:
     """Of the file; for a .gltf with files beside it, of the canonical list of their digests."""
     source_bytes: int
     folder: Path | None = None
+    file_bytes: bytes | None = None
+    """The GLB as it was given, whole; None for a .gltf with its files."""
     _buffers: dict[int, memoryview] = field(default_factory=dict, repr=False)
     _files: dict[str, bytes] = field(default_factory=dict, repr=False)
     _views: dict[int, memoryview] = field(default_factory=dict, repr=False)
@@ -163,7 +165,8 @@ def load_gltf(path: Path) -> GltfDocument:
 def parse_glb(data: bytes, folder: Path | None = None) -> GltfDocument:
     """Open a GLB held in memory; `folder` is where files that it may refer to lie."""
     text, binary = split_glb(data)
-    document = GltfDocument(parse_document(text), "glb", hashlib.sha256(data).hexdigest(), len(data), folder=folder)
+    digest = hashlib.sha256(data).hexdigest()
+    document = GltfDocument(parse_document(text), "glb", digest, len(data), folder=folder, file_bytes=data)
     _check(document)
     if document.count("buffers"):
         first = document.fields("buffers", 0)

@@ -29,7 +29,7 @@ def _octahedral(values: np.ndarray) -> np.ndarray:
     x, y, one = (values[:, i].astype(np.float32) for i in range(3))
     z = one - np.abs(x) - np.abs(y)
     fold = np.minimum(z, 0)
-    x, y = x + np.copysign(fold, x), y + np.copysign(fold, y)
+    x, y = x - np.copysign(fold, x), y - np.copysign(fold, y)
     largest = np.float32(np.iinfo(values.dtype).max)
     length = np.sqrt(x * x + y * y + z * z)
     scale = np.divide(largest, length, out=np.zeros_like(length), where=length > 0)
