@@ -178,14 +178,13 @@ def _animation_pointers(document: dict[str, Any]) -> tuple[list[Reference], dict
     known, strange = [], {}
     path = "animations/*/channels/*/target/extensions/KHR_animation_pointer/pointer"
     for holder, key in places(document, path):
-        text = holder[key]
-        match = POINTER.match(text) if isinstance(text, str) else None
+        text = str(holder[key])
+        match = POINTER.match(text)
         array = match["array"] if match else ""
         if match and array in RENUMBERED and int(match["index"]) < len(document.get(array, ())):
             known.append(Reference(holder, key, array))
-        elif not match or (array not in document) or array in RENUMBERED:
-            if not str(text).startswith("/extensions/"):  # lights and the like: never renumbered
-                strange[f"animation pointer {text!r:.40}"] = [int(n) for n in re.findall(r"\d{1,9}", str(text))]
+        elif array in RENUMBERED or array not in document and not text.startswith("/extensions/"):
+            strange[f"animation pointer {text!r:.40}"] = [int(n) for n in re.findall(r"\d{1,9}", text)]
     return known, strange
 
 
