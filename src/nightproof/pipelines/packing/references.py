@@ -183,7 +183,7 @@ def _animation_pointers(document: dict[str, Any]) -> tuple[list[Reference], dict
         array = match["array"] if match else ""
         if match and array in RENUMBERED and int(match["index"]) < len(document.get(array, ())):
             known.append(Reference(holder, key, array))
-        elif array in RENUMBERED or array not in document and not text.startswith("/extensions/"):
+        elif array in RENUMBERED or (array not in document and not text.startswith("/extensions/")):
             strange[f"animation pointer {text!r:.40}"] = [int(n) for n in re.findall(r"\d{1,9}", text)]
     return known, strange
 
