@@ -32,10 +32,11 @@ class SceneKind:
 def scene_kind(lower: Array, upper: Array, space: FreeSpace) -> SceneKind:
     points = lower + (upper - lower) * (0.03 + 0.94 * _spread(POINTS))
     around = space.probe(points)
-    inward = _roomy(around) & (around.behind <= 0.12)
+    roomy = _roomy(around) & _floored(points, space)
+    inward = roomy & (around.behind <= 0.12)
     if inward.mean() >= ROOM_SHARE:
         return SceneKind("interior", HEADROOM_M, True)
-    outward = _roomy(around) & (around.behind >= 0.6)
+    outward = roomy & (around.behind >= 0.6)
     if outward.mean() >= 8 * ROOM_SHARE and space.culled.mean() < 0.5:
         return SceneKind("interior", HEADROOM_M, False)
     return SceneKind("exterior" if _has_ground(lower, upper, space) else "object", HEADROOM_M, True)
@@ -44,6 +45,14 @@ def scene_kind(lower: Array, upper: Array, space: FreeSpace) -> SceneKind:
 def _roomy(around: Surroundings) -> Array:
     """Walls on nearly all sides and overhead, far enough away for a person."""
     return (around.enclosed >= 0.8) & around.ceiling & (around.median_m >= 0.8) & (around.nearest_m >= 0.1)
+
+
+def _floored(points: Array, space: FreeSpace) -> Array:
+    """Whether something level lies below: rooms have floors, the gaps between many things have not."""
+    hits = space.rays.closest(points, np.tile([0.0, -1.0, 0.0], (len(points), 1)))
+    if not len(space.normals):
+        return np.zeros(len(points), bool)
+    return (hits.triangle >= 0) & (np.abs(space.normals[hits.triangle, 1]) > 0.95)
 
 
 def _has_ground(lower: Array, upper: Array, space: FreeSpace) -> bool:
