@@ -1,0 +1,1 @@
+"""Where and when a job runs, and what that costs in money and carbon."""
