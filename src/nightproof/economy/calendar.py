@@ -7,6 +7,7 @@ weekend's factor replaces them, from local midnight to local midnight (so Friday
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -59,7 +60,7 @@ def utc_offsets(zone: ZoneInfo, start_s: int, end_s: int) -> list[tuple[int, int
     """
     looks = [*range(start_s, end_s, 6 * HOUR_S), end_s]
     found = [(start_s, _offset(zone, start_s))]
-    for earlier, later in zip(looks, looks[1:], strict=False):
+    for earlier, later in itertools.pairwise(looks):
         if _offset(zone, later) != found[-1][1]:
             change = _bisect(zone, earlier, later)
             found.append((change, _offset(zone, change)))

@@ -191,7 +191,7 @@ def _candidates(
         closes = deadline_s if offer.secure else deadline_s - safety_s
         if closes > now_s:
             result.append(Candidate(offer, _objective(offer, carbon_usd_per_kg), now_s, closes))
-    if steady and now_s + safety_s > deadline_s or not steady and best_run(result, job.work_cpu_seconds) is None:
+    if (steady and now_s + safety_s > deadline_s) or (not steady and best_run(result, job.work_cpu_seconds) is None):
         raise _too_soon(job, pool, now_s, deadline_s)
     return result
 

@@ -8,6 +8,7 @@ exactly the prices it was made with.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from datetime import datetime
 from importlib.resources import files
@@ -80,7 +81,7 @@ def _tariff(table: Table) -> Tariff:
         hours.append((span.number("from", 0, 24), span.number("factor", 0, FACTOR_LIMIT)))
         span.done()
     begins = [begin for begin, _ in hours]
-    if begins[0] != 0 or any(b <= a for a, b in zip(begins, begins[1:], strict=False)) or begins[-1] >= 24:
+    if begins[0] != 0 or any(b <= a for a, b in itertools.pairwise(begins)) or begins[-1] >= 24:
         raise table.fault("weekday", "`from` begins at 0, ascends and stays below 24")
     if any(not (begin * 60).is_integer() for begin in begins):
         raise table.fault("weekday", "`from` is a whole number of minutes, in hours")

@@ -8,6 +8,7 @@ planner never claims more than it can show.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -86,7 +87,7 @@ def _laid_out(candidates: list[Candidate], chosen: Array, first: int, slot_s: in
     """Stretches of equal choice as runs with true rates; the last one ends when the work is done."""
     runs, objective, left = [], 0, work
     edges = [0, *(np.flatnonzero(np.diff(chosen)) + 1), len(chosen)]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         if chosen[begin] < 0 or left <= 0:
             continue
         it = candidates[chosen[begin]]
