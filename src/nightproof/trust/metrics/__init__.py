@@ -1,4 +1,4 @@
-"""The metrics, by name. To add one: a file here and a line in `METRICS`; tests/trust/test_metrics_contract.py does the rest."""
+"""The metrics, by name. To add one: a file here and a line in `METRICS`; the contract test does the rest."""
 
 from nightproof.trust.metrics.flip import Flip
 from nightproof.trust.metrics.lpips import Lpips

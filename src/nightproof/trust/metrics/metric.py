@@ -44,14 +44,22 @@ class ImageSequence:
 class Metric(Protocol):
     """One way of comparing what is seen with what should be seen."""
 
-    name: str
-    per: Literal["view", "segment"]
-    error_space: str
-    """The error in words, e.g. `1 − SSIM`."""
-    color_space: str
-    bounds: tuple[float, float]
-    """Every value lies in here."""
-    higher_is_better: bool
+    @property
+    def name(self) -> str: ...
+    @property
+    def per(self) -> Literal["view", "segment"]: ...
+    @property
+    def error_space(self) -> str:
+        """The error in words, e.g. `1 − SSIM`."""
+
+    @property
+    def color_space(self) -> str: ...
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Every value lies in here."""
+
+    @property
+    def higher_is_better(self) -> bool: ...
 
     def unavailable(self) -> str:
         """Why this metric cannot be evaluated here, in a sentence; empty where it can."""

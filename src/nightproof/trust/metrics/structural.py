@@ -38,7 +38,7 @@ class Ssim:
 
 
 class WorstTile(Ssim):
-    """The least mean SSIM of any 64 × 64 pixel tile: local holes that whole-image means dilute. Reported, not judged."""
+    """The least mean SSIM of any 64 × 64 pixel tile: local holes that whole-image means dilute. Not judged."""
 
     name = "worst_tile"
     error_space = "1 − SSIM of the worst tile"

@@ -34,7 +34,7 @@ class _Tensors(pickle.Unpickler):
     """Builds dictionaries of NumPy arrays and nothing else."""
 
     def __init__(self, data: io.BufferedIOBase | io.BytesIO, storage: Callable[[str, int], Array]) -> None:
-        super().__init__(data)  # type: ignore[arg-type]
+        super().__init__(data)
         self._storage = storage
 
     def find_class(self, module: str, name: str) -> Any:
