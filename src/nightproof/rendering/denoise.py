@@ -1,0 +1,94 @@
+"""Open Image Denoise, on the processor: pictures with albedo and normals to guide it, and lightmaps.
+
+The library is opened on first use. A device is made per number of threads and kept; calls are serialised, because
+a device is not thread-safe. The result does not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from nightproof.errors import NotOnThisMachine
+
+Array = np.ndarray
+
+_LOCK = Lock()
+
+
+class DenoiserFailed(NotOnThisMachine):
+    """Open Image Denoise is missing or refused the work."""
+
+    hint = "Reinstall it with `pip install --force-reinstall pyoidn`; `nightproof doctor` says what was found."
+
+
+def denoise(
+    color: Float32[Array, "h w 3"],
+    albedo: Float32[Array, "h w 3"],
+    normal: Float32[Array, "h w 3"],
+    *,
+    threads: int = 0,
+    clean_guides: bool = True,
+) -> Float32[Array, "h w 3"]:
+    """A path-traced picture without its noise; HDR in, HDR out.
+
+    Args:
+        color: radiance, linear.
+        albedo: in [0, 1].
+        normal: in [−1, 1], zero where there is nothing.
+        threads: 0 for all cores.
+        clean_guides: denoise albedo and normals first (they carry the noise of antialiasing), then trust them.
+
+    Raises:
+        DenoiserFailed: the library is missing or refused.
+    """
+    guides = {"albedo": _ready(albedo), "normal": _ready(normal)}
+    if clean_guides:
+        guides = {name: _run("RT", {name: image}, threads) for name, image in guides.items()}
+    return _run("RT", {"color": _ready(color), **guides}, threads, hdr=True, cleanAux=clean_guides)
+
+
+def denoise_lightmap(color: Float32[Array, "h w 3"], *, threads: int = 0) -> Float32[Array, "h w 3"]:
+    """A chart of a lightmap (HDR) without its noise, by the network trained for them. Raises `DenoiserFailed`."""
+    return _run("RTLightmap", {"color": _ready(color)}, threads)
+
+
+def _ready(image: Float32[Array, "h w 3"]) -> Float32[Array, "h w 3"]:
+    if image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ValueError(f"expected an (h, w, 3) image, got {image.shape}")
+    return np.ascontiguousarray(np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0), np.float32)
+
+
+def _run(kind: str, images: dict[str, Float32[Array, "h w 3"]], threads: int, **flags: bool) -> Float32[Array, "h w 3"]:
+    with _LOCK:
+        oidn, device = _device(threads)
+        output = np.zeros_like(next(iter(images.values())))
+        with oidn.Filter(device, kind) as work:
+            for name, image in {**images, "output": output}.items():
+                work.set_image(name, image, oidn.OIDN_FORMAT_FLOAT3)
+            for name, value in flags.items():
+                work.set_bool(name, value)
+            work.commit()
+            work.execute()
+            if error := device.get_error():
+                raise DenoiserFailed(f"Open Image Denoise: {error}")
+    return output
+
+
+@cache
+def _device(threads: int) -> tuple[Any, Any]:
+    try:
+        import pyoidn
+    except (ImportError, OSError) as error:
+        raise DenoiserFailed(f"Open Image Denoise cannot be loaded: {error}") from None
+    device = pyoidn.Device(pyoidn.OIDN_DEVICE_TYPE_CPU)
+    device.set_int("numThreads", threads)
+    device.set_bool("setAffinity", False)  # pinned threads would crowd those of other processes on the same cores
+    device.commit()
+    if refused := device.get_error():
+        raise DenoiserFailed(f"Open Image Denoise: {refused}")
+    return pyoidn, device
