@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from nightproof.errors import NightproofError
 from nightproof.records.analysis import Analysis
 from nightproof.records.route import Estimate, Route, Unsuitable
 from nightproof.records.scene import Scene
@@ -14,6 +15,20 @@ from nightproof.records.scene import Scene
 if TYPE_CHECKING:
     from nightproof.scenes.flat import FlatScene
     from nightproof.scenes.gltf import GltfDocument
+
+
+class PipelineGaveUp(NightproofError):
+    """A pipeline found out while working that it is the wrong one: the job falls back to packing and says why."""
+
+    hint = "Nothing is lost: packing does this scene. Force it from the start with --pipeline packing."
+
+
+class BudgetExceeded(PipelineGaveUp):
+    """At sensible quality the asset would be larger than its source."""
+
+
+class NotBakeable(PipelineGaveUp):
+    """What the views see of the scene cannot be held by a texture."""
 
 
 class Progress(Protocol):

@@ -94,7 +94,7 @@ def _cut_instance(flat: FlatScene, instance: Instance) -> Charts:
 
 
 def _nothing() -> Charts:
-    return Charts(*(np.zeros(shape, kind) for shape, kind in _EMPTY))  # type: ignore[arg-type]
+    return Charts(*(np.zeros(shape, kind) for shape, kind in _EMPTY))
 
 
 _EMPTY = ((0, np.uint32), ((0, 2), np.float64), (0, np.uint32), ((0, 3), np.uint32), (0, np.uint32))
@@ -122,7 +122,7 @@ def usable(uv: Float32[Array, "v 2"], corners: UInt32[Array, "t 3"]) -> bool:
     lower, size = used.min(axis=0), np.ptp(used, axis=0).max()
     counts = count_cover(((uv - lower) / size * OVERLAP_GRID).astype(np.float32), corners, OVERLAP_GRID, OVERLAP_GRID)
     covered = np.count_nonzero(counts)
-    return covered > 0 and np.count_nonzero(counts > 1) <= OVERLAP_SHARE * covered
+    return bool(covered > 0 and np.count_nonzero(counts > 1) <= OVERLAP_SHARE * covered)
 
 
 def _from_uv(

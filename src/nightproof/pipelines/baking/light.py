@@ -1,0 +1,211 @@
+"""Light on every texel, tile by tile: first a coarse lightmap that grows bounce by bounce, then the real one.
+
+A tile is a pure function of (scene, atlas, finished earlier passes, tile, seed). Passes read only what the pass before
+them finished (Jacobi), so tiles may be made in any order, on any machine, and a killed bake carries on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int32, UInt16
+
+from nightproof import _native
+from nightproof.kernels.bake import Cover, cover
+from nightproof.pipelines.baking.atlas import Atlas, Page
+from nightproof.pipelines.baking.checkpoints import Checkpoints
+from nightproof.rendering.tracer import Tracer
+from nightproof.scenes.flat import FlatScene
+
+Array = np.ndarray
+
+GATHER_ROUGHNESS = 0.3
+"""Metals smoother than this are not gathered from: what leaves them depends on the direction."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How texels are sampled."""
+
+    seed: int
+    least_samples: int
+    most_samples: int
+    error: float
+    floor: float
+    unseen: float
+    near_m: float
+    max_depth: int
+    without_emission: bool = False
+
+
+@dataclass(frozen=True)
+class LitPage:
+    """One page with its light; zeros where no surface is."""
+
+    radiance: Float32[Array, "h w 3"]
+    albedo: Float32[Array, "h w 3"]
+    error: Float32[Array, "h w"]
+    seen: UInt16[Array, "h w"]
+    valid: Bool[Array, "h w"]
+    """Covered, and not within solid."""
+    samples: UInt16[Array, "h w"]
+    moments: Float32[Array, "h w 22"] | None
+
+
+@dataclass(frozen=True)
+class GatherMap:
+    """A finished lightmap as paths read it; arrays as `bake_light` takes them."""
+
+    page: Int32[Array, "t 2"]
+    uv_px: Float32[Array, "t 12"]
+    radiance: list[Float32[Array, "h w 3"]]
+    valid: list[Array]
+
+
+def light_pages(
+    tracer: Tracer,
+    atlas: Atlas,
+    covers: Sequence[Cover],
+    cameras: Float32[Array, "k 14"],
+    gather: GatherMap | None,
+    sampling: Sampling,
+    *,
+    stage: str,
+    tile_px: int,
+    moments: bool,
+    checkpoints: Checkpoints,
+    threads: int,
+    progress: Callable[[float], None],
+) -> list[LitPage]:
+    """Light all pages of an atlas; `stage` names the pass in the checkpoints."""
+    total = sum(len(found.texel) for found in covers)
+    done = 0
+    pages = []
+    for number, (page, found) in enumerate(zip(atlas.pages, covers, strict=True)):
+        lit = _empty(page, moments)
+        for tile, chosen in _tiles(page, found, tile_px):
+            part = _pick(found, chosen)
+
+            def make(page: Page = page, part: Cover = part, number: int = number) -> dict[str, Array]:
+                return _light_tile(tracer, page, number, part, cameras, gather, sampling, moments, threads)
+
+            _place(lit, part.texel, checkpoints.keep(f"{stage}-{number}-{tile}", make))
+            done += len(chosen)
+            progress(done / total)
+        pages.append(_finished(page, lit, moments))
+    return pages
+
+
+def _tiles(page: Page, found: Cover, tile_px: int) -> list[tuple[int, Array]]:
+    """Numbers of the tiles that hold texels, and which texels (positions in `found`) each holds."""
+    columns = -(-page.width_px // tile_px)
+    tile = (found.texel // page.width_px // tile_px) * columns + (found.texel % page.width_px) // tile_px
+    order = np.argsort(tile, kind="stable")
+    numbers, starts = np.unique(tile[order], return_index=True)
+    return list(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True))
+
+
+def _pick(found: Cover, chosen: Array) -> Cover:
+    counts = np.diff(found.start)[chosen]
+    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32)
+    place = np.repeat(found.start[chosen].astype(np.int64) - start[:-1], counts) + np.arange(int(start[-1]))
+    return Cover(found.texel[chosen], start, found.triangle[place])
+
+
+def _light_tile(
+    tracer: Tracer,
+    page: Page,
+    number: int,
+    part: Cover,
+    cameras: Float32[Array, "k 14"],
+    gather: GatherMap | None,
+    sampling: Sampling,
+    moments: bool,
+    threads: int,
+) -> dict[str, Array]:
+    found = _native.bake_light(
+        scene=tracer.native,
+        uv=page.uv_px,
+        corners=page.corners,
+        triangle=page.triangle,
+        back=np.ascontiguousarray(page.back, np.uint8),
+        width=page.width_px,
+        number=number,
+        texel=np.ascontiguousarray(part.texel),
+        start=np.ascontiguousarray(part.start),
+        cover_triangle=np.ascontiguousarray(part.triangle),
+        cameras=cameras,
+        gather_map=None if gather is None else (gather.page, gather.uv_px, gather.radiance, gather.valid),
+        settings={**vars(sampling), "seed": sampling.seed % 2**32},
+        moments=moments,
+        threads=threads,
+        watch=None,
+    )
+    return dict(found)
+
+
+_FIELDS = {
+    "radiance": (3, np.float32),
+    "albedo": (3, np.float32),
+    "error": (1, np.float32),
+    "seen": (1, np.uint16),
+    "valid": (1, np.uint8),
+    "samples": (1, np.uint16),
+    "moments": (22, np.float32),
+}
+
+
+def _empty(page: Page, moments: bool) -> dict[str, Array]:
+    count = page.width_px * page.height_px
+    return {
+        name: np.zeros((count, width), kind) for name, (width, kind) in _FIELDS.items() if moments or name != "moments"
+    }
+
+
+def _place(lit: dict[str, Array], texel: Array, tile: dict[str, Array]) -> None:
+    for name, values in lit.items():
+        values[texel] = tile[name].reshape(len(texel), -1)
+
+
+def _finished(page: Page, lit: dict[str, Array], moments: bool) -> LitPage:
+    shaped = {
+        name: values.reshape(page.height_px, page.width_px, *([values.shape[1]] if values.shape[1] > 1 else []))
+        for name, values in lit.items()
+    }
+    return LitPage(
+        shaped["radiance"],
+        shaped["albedo"],
+        shaped["error"],
+        shaped["seen"],
+        shaped["valid"].astype(bool),
+        shaped["samples"],
+        shaped["moments"] if moments else None,
+    )
+
+
+def page_covers(atlas: Atlas) -> list[Cover]:
+    return [cover(page.uv_px, page.corners, page.width_px, page.height_px) for page in atlas.pages]
+
+
+def gather_map(flat: FlatScene, atlas: Atlas, pages: Sequence[LitPage] | None) -> GatherMap:
+    """A lightmap for paths to read; without `pages` a black one, which leaves direct light alone."""
+    where = np.full((len(flat.triangles), 2), -1, np.int32)
+    uv = np.zeros((len(flat.triangles), 12), np.float32)
+    for number, page in enumerate(atlas.pages):
+        side = page.back.astype(np.int64)
+        corners = page.uv_px[page.corners].reshape(len(page.corners), 6)
+        where[page.triangle, side] = number
+        for k in range(6):
+            uv[page.triangle, 6 * side + k] = corners[:, k]
+    mirrors = np.array([m.metallic > 0.5 and m.roughness < GATHER_ROUGHNESS for m in flat.materials], bool)
+    clear = np.array([m.transmission > 0 or m.unlit for m in flat.materials], bool)
+    where[(mirrors | clear)[flat.triangle_material]] = -1
+    if pages is None:
+        radiance = [np.zeros((p.height_px, p.width_px, 3), np.float32) for p in atlas.pages]
+        valid = [np.ones((p.height_px, p.width_px), np.uint8) for p in atlas.pages]
+    else:
+        radiance = [page.radiance for page in pages]
+        valid = [page.valid.astype(np.uint8) for page in pages]
+    return GatherMap(where, uv, radiance, valid)

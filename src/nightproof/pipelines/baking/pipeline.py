@@ -1,0 +1,323 @@
+"""The baking pipeline: a static scene becomes geometry that carries its own light."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from nightproof.kernels.rays import RayCaster
+from nightproof.pipelines.baking import asset as glb
+from nightproof.pipelines.baking.atlas import Atlas, Surface, pack
+from nightproof.pipelines.baking.charts import cut
+from nightproof.pipelines.baking.checkpoints import Checkpoints, write_whole
+from nightproof.pipelines.baking.encode import encode_display
+from nightproof.pipelines.baking.fill import fill
+from nightproof.pipelines.baking.light import GatherMap, LitPage, Sampling, gather_map, light_pages, page_covers
+from nightproof.pipelines.baking.settings import BakeSettings, bake_settings
+from nightproof.pipelines.baking.smooth import chart_map, smooth
+from nightproof.pipelines.baking.viewers import Sightings, camera_rows, chart_densities, sightings, viewers
+from nightproof.pipelines.pipeline import BudgetExceeded, Made, NotBakeable, Progress, Source, silent
+from nightproof.records.analysis import Analysis
+from nightproof.records.route import Estimate, Route, Unsuitable
+from nightproof.records.scene import Scene
+from nightproof.rendering.display import auto_exposure
+from nightproof.rendering.tracer import Tracer
+from nightproof.scenes.camera import Camera
+from nightproof.scenes.flat import FlatScene
+
+Array = np.ndarray
+
+VERSION = "1"
+UNBAKEABLE_SHARE = 0.02
+"""So much of what is seen may be glass or cut-outs that are baked as if they were solid."""
+BYTES_PER_TRIANGLE = 9
+BYTES_PER_TEXEL = 0.22
+"""Of compressed geometry and of a WebP page at 45 dB, measured on interiors."""
+TEXELS_PER_CPU_SECOND = 9000
+EXPOSURE_VIEWS = 12
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scene, cut and packed, with the eyes that will look at it."""
+
+    flat: FlatScene
+    tracer: Tracer
+    cameras: list[Camera]
+    seen: Sightings
+    atlas: Atlas
+    coarse: Atlas
+    """The same charts with few texels, for paths to gather from."""
+
+
+class BakingPipeline:
+    """Outgoing radiance per texel, averaged over where it is seen from, in an unlit texture."""
+
+    name = "baking"
+    version = VERSION
+
+    def estimate(self, scene: Scene, analysis: Analysis) -> Estimate | Unsuitable:
+        """From the counts alone."""
+        reason = _unsuitable(analysis)
+        if reason:
+            return Unsuitable(reason)
+        geometry = scene.triangles * BYTES_PER_TRIANGLE
+        room = scene.source_bytes - geometry
+        texels = min(BakeSettings().max_texels, int(room / BYTES_PER_TEXEL))
+        if texels < 100_000:
+            return Unsuitable("its light would need more bytes than the file has")
+        return Estimate(
+            bytes_out=int(geometry + texels * BYTES_PER_TEXEL),
+            cpu_seconds=texels / TEXELS_PER_CPU_SECOND + 1e-5 * scene.triangles + 20,
+            ssim=0.985,
+            psnr_db=36.5,
+        )
+
+    def make(
+        self, source: Source, route: Route, *, seed: int, scratch: Path, threads: int, progress: Progress = silent
+    ) -> Made:
+        """See `Pipeline.make`. Raises NotBakeable and BudgetExceeded, after which another pipeline must do."""
+        started = time.process_time()
+        settings = bake_settings(route.parameters)
+        settings = replace(settings, max_texels=_affordable_texels(source, settings))
+        flat = source.flat
+        checkpoints = Checkpoints(scratch / f"bake-{_identity(source, settings, seed)}")
+        progress(0.0, "cutting charts")
+        prepared = prepare(flat, settings, seed, threads)
+        progress(0.05, "seeing the light")
+        exposure = _exposure(prepared, seed)
+        pages = bake(prepared, settings, seed, exposure, checkpoints, threads, _within(progress, 0.08, 0.9))
+        progress(0.9, "filtering")
+        shown = finish(prepared.atlas, pages, settings, threads)
+        progress(0.96, "writing")
+        names = _names(source, prepared.atlas.surfaces)
+        data = _encoded(source, prepared, shown, exposure, names)
+        path = scratch / "asset.glb"
+        write_whole(path, data)
+        progress(1.0, "baked")
+        return Made(
+            files={"asset.glb": path},
+            shading="unlit",
+            exposure=exposure,
+            notes=_notes(flat, prepared),
+            work={"cpu_seconds": time.process_time() - started, "texels": float(prepared.atlas.texels)},
+        )
+
+
+def prepare(flat: FlatScene, settings: BakeSettings, seed: int, threads: int) -> Prepared:
+    """Cut, look, pack."""
+    rays = RayCaster(flat.positions, flat.triangles, threads)
+    cameras = viewers(flat, rays, seed, settings.viewers, settings.view_width_px, settings.view_height_px)
+    seen = sightings(flat, rays, cameras)
+    _require_bakeable(flat, seen)
+    charts = cut(flat)
+    back = _seen_from_behind(flat, seen)
+    surfaces = [Surface(i, bool(back[i]), c) for i, c in enumerate(charts)]
+    first = [instance.first_triangle for instance in flat.instances]
+    owner = np.full(len(flat.triangles), -1, np.int64)
+    count = 0
+    for start, own in zip(first, charts, strict=True):
+        owner[start + own.triangle.astype(np.int64)] = own.chart.astype(np.int64) + count
+        count += own.count
+    density = chart_densities(seen, owner, count) * settings.texels_per_pixel
+    packing = {"page_px": settings.page_px, "padding_px": settings.padding_px}
+    atlas = pack(surfaces, first, density, max_texels=settings.max_texels, **packing)
+    coarse = pack(
+        surfaces, first, density, max_texels=max(settings.gather_texels, 4 * count), page_px=4096, padding_px=1
+    )
+    return Prepared(flat, Tracer(flat, threads), cameras, seen, atlas, coarse)
+
+
+def bake(
+    prepared: Prepared,
+    settings: BakeSettings,
+    seed: int,
+    exposure: float,
+    checkpoints: Checkpoints,
+    threads: int,
+    progress: Callable[[float, str], None],
+) -> list[LitPage]:
+    """Light the coarse map bounce by bounce, then every texel of the atlas."""
+    near_m = 0.5 * float(np.median(prepared.seen.distance_m)) if len(prepared.seen.distance_m) else 1.0
+    base = Sampling(
+        seed=seed,
+        least_samples=settings.least_samples,
+        most_samples=settings.most_samples,
+        error=settings.error,
+        floor=0.02 / exposure,
+        unseen=settings.unseen,
+        near_m=near_m,
+        max_depth=settings.max_depth,
+    )
+    gather = None
+    share = 0.25 if settings.gather_texels else 0.0
+    if settings.gather_texels:
+        gather = _gathered(
+            prepared, settings, base, checkpoints, threads, lambda f: progress(share * f, "light bounces")
+        )
+    return light_pages(
+        prepared.tracer,
+        prepared.atlas,
+        page_covers(prepared.atlas),
+        camera_rows(prepared.cameras),
+        gather,
+        base,
+        stage="final",
+        tile_px=settings.tile_px,
+        moments="C" in settings.wanted_outputs,
+        checkpoints=checkpoints,
+        threads=threads,
+        progress=lambda f: progress(share + (1 - share) * f, "lighting texels"),
+    )
+
+
+def _gathered(
+    prepared: Prepared,
+    settings: BakeSettings,
+    base: Sampling,
+    checkpoints: Checkpoints,
+    threads: int,
+    progress: Callable[[float], None],
+) -> GatherMap:
+    """Pass by pass: direct light, then what the pass before it knew plus one bounce."""
+    covers = page_covers(prepared.coarse)
+    nobody = np.zeros((0, 14), np.float32)
+    pages: list[LitPage] | None = None
+    passes = 1 + settings.gather_passes
+    for number in range(passes):
+        samples = settings.direct_samples if number == 0 else settings.gather_samples
+        sampling = replace(
+            base, seed=base.seed + 1 + number, least_samples=samples, most_samples=samples, without_emission=True
+        )
+        pages = light_pages(
+            prepared.tracer,
+            prepared.coarse,
+            covers,
+            nobody,
+            gather_map(prepared.flat, prepared.coarse, pages),
+            sampling,
+            stage=f"gather{number}",
+            tile_px=settings.tile_px,
+            moments=False,
+            checkpoints=checkpoints,
+            threads=threads,
+            progress=_within_passes(progress, number, passes),
+        )
+    return gather_map(prepared.flat, prepared.coarse, pages)
+
+
+def finish(atlas: Atlas, pages: Sequence[LitPage], settings: BakeSettings, threads: int) -> list[tuple[Array, Array]]:
+    """Per page: radiance, filtered and filled everywhere; and where surfaces are."""
+    result = []
+    for page, found, lit in zip(atlas.pages, page_covers(atlas), pages, strict=True):
+        radiance = lit.radiance
+        if settings.denoise:
+            radiance = smooth(radiance, lit.albedo, lit.valid, chart_map(page, found), threads)
+        result.append((fill(radiance, lit.valid), lit.valid))
+    return result
+
+
+def _encoded(
+    source: Source, prepared: Prepared, shown: list[tuple[Array, Array]], exposure: float, names: list[str]
+) -> bytes:
+    budget = source.record.source_bytes
+    extras = {"pipeline": "baking", "version": VERSION, "exposure": exposure}
+    hollow = glb.unlit_look([glb.Picture(b"")] * len(shown))
+    empty = glb.write_asset(prepared.flat, prepared.atlas, hollow, names, extras)
+    left = budget - len(empty) - 64
+    whole = sum(valid.size for _, valid in shown)
+    pictures = []
+    for radiance, valid in shown:
+        found = encode_display(radiance, valid, exposure, int(left * valid.size / whole))
+        if found is None:
+            raise BudgetExceeded(
+                f"the light needs more than the {left} bytes that geometry leaves of the source's {budget}"
+            )
+        pictures.append(glb.Picture(found[0]))
+    return glb.write_asset(prepared.flat, prepared.atlas, glb.unlit_look(pictures), names, extras)
+
+
+def _exposure(prepared: Prepared, seed: int) -> float:
+    """From small pictures: exposures are rounded to eighths of a stop, noise does not move them much."""
+    pictures = []
+    for camera in prepared.cameras[:EXPOSURE_VIEWS]:
+        small = replace(camera, width_px=64, height_px=48)
+        pictures.append(prepared.tracer.render(small, samples=16, seed=seed).color)
+    return auto_exposure(pictures)
+
+
+def _affordable_texels(source: Source, settings: BakeSettings) -> int:
+    room = source.record.source_bytes - BYTES_PER_TRIANGLE * len(source.flat.triangles)
+    return max(50_000, min(settings.max_texels, int(room / BYTES_PER_TEXEL)))
+
+
+def _unsuitable(analysis: Analysis) -> str:
+    dynamic = analysis.features.get("dynamic", {})
+    if dynamic.get("animations", 0) > 0 or analysis.scores.dynamic >= 0.3:
+        return "it moves: baked light would not follow"
+    return ""
+
+
+def _solid(flat: FlatScene) -> Array:
+    """(t,) bool: triangles whose look a texture can hold."""
+    still = np.array([not (i.animated or i.skinned) for i in flat.instances], bool)
+    solid = np.array([m.alpha_mode == "OPAQUE" and m.transmission == 0 for m in flat.materials], bool)
+    return still[flat.triangle_instance] & solid[flat.triangle_material]
+
+
+def _require_bakeable(flat: FlatScene, seen: Sightings) -> None:
+    if not len(seen.triangle):
+        raise NotBakeable("no view sees any surface")
+    share = 1 - float(np.mean(_solid(flat)[seen.triangle]))
+    if share > UNBAKEABLE_SHARE:
+        raise NotBakeable(f"{share:.0%} of what is seen is glass, cut out by alpha, or moves")
+
+
+def _seen_from_behind(flat: FlatScene, seen: Sightings) -> Array:
+    instance = flat.triangle_instance[seen.triangle]
+    backs = np.bincount(instance[seen.back], minlength=len(flat.instances))
+    return 2 * backs > np.bincount(instance, minlength=len(flat.instances))
+
+
+def _notes(flat: FlatScene, prepared: Prepared) -> tuple[str, ...]:
+    notes = []
+    share = 1 - float(np.mean(_solid(flat)[prepared.seen.triangle]))
+    if share > 0:
+        notes.append(f"{share:.1%} of what is seen is glass or cut-out, baked as if it were solid")
+    behind = float(np.mean(prepared.seen.back))
+    if behind > 0.001:
+        notes.append(f"{behind:.1%} of what is seen are backs of surfaces, which show the light of their fronts")
+    if prepared.atlas.scale < 0.999:
+        notes.append(f"texels are {1 / prepared.atlas.scale:.2f} times as wide as the views ask for")
+    return tuple(notes)
+
+
+def _names(source: Source, surfaces: Sequence[Surface]) -> list[str]:
+    nodes = source.document.json.get("nodes", [])
+    result = []
+    for surface in surfaces:
+        node = nodes[source.flat.instances[surface.instance].node]
+        result.append(str(node.get("name") or f"node {source.flat.instances[surface.instance].node}"))
+    return result
+
+
+def _identity(source: Source, settings: BakeSettings, seed: int) -> str:
+    """Checkpoints of anything else must not be taken for this bake's."""
+    sky = source.flat.environment
+    light = b"" if sky is None else np.ascontiguousarray(sky.radiance).tobytes()
+    told = [source.document.source_sha256, asdict(settings), seed, VERSION, hashlib.sha256(light).hexdigest()]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _within(progress: Progress, low: float, high: float) -> Callable[[float, str], None]:
+    return lambda fraction, message: progress(low + (high - low) * fraction, message)
+
+
+def _within_passes(progress: Callable[[float], None], number: int, passes: int) -> Callable[[float], None]:
+    return lambda fraction: progress((number + fraction) / passes)

@@ -1,0 +1,71 @@
+"""Take the noise out of lightmaps, chart by chart: what lies beside a chart in the atlas is elsewhere in the world."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int
+
+from nightproof.kernels.bake import Cover
+from nightproof.pipelines.baking.atlas import Page
+from nightproof.pipelines.baking.fill import fill
+from nightproof.rendering.denoise import denoise_lightmap
+
+Array = np.ndarray
+
+MARGIN_PX = 12
+"""Texels round a chart, extrapolated from it, that the filter sees."""
+LEAST_TEXELS = 1500
+"""Smaller charts get a plain Gaussian: the network has nothing to go by there."""
+SPECULAR = 0.04
+"""What dielectrics reflect at right angles: keeps the light on black surfaces finite."""
+
+
+def chart_map(page: Page, found: Cover) -> Int[Array, "h w"]:
+    """Which chart each texel belongs to; −1 where none."""
+    owner = np.full(page.width_px * page.height_px, -1, np.int64)
+    owner[found.texel] = page.chart[found.triangle[found.start[:-1]]]
+    return owner.reshape(page.height_px, page.width_px)
+
+
+def smooth(
+    radiance: Float32[Array, "h w 3"],
+    albedo: Float32[Array, "h w 3"],
+    valid: Bool[Array, "h w"],
+    chart: Int[Array, "h w"],
+    threads: int,
+) -> Float32[Array, "h w 3"]:
+    """Radiance without noise. Only light is filtered: texture detail, known without noise, is divided out before."""
+    detail = albedo + np.float32(SPECULAR)
+    light = np.where(valid[..., None], radiance / detail, 0).astype(np.float32)
+    result = light.copy()
+    for number, box in _boxes(chart):
+        own = (chart[box] == number) & valid[box]
+        if not own.any():
+            continue
+        margin = (MARGIN_PX, MARGIN_PX)
+        crop = fill(np.pad(light[box], (margin, margin, (0, 0))), np.pad(own, MARGIN_PX))
+        inner = (slice(MARGIN_PX, -MARGIN_PX), slice(MARGIN_PX, -MARGIN_PX))
+        calm = denoise_lightmap(crop, threads=threads) if own.sum() >= LEAST_TEXELS else _blurred(crop)
+        result[box] = np.where(own[..., None], calm[inner], result[box])
+    return np.maximum(result, 0) * detail
+
+
+def _boxes(chart: Int[Array, "h w"]) -> list[tuple[int, tuple[slice, slice]]]:
+    rows, columns = np.nonzero(chart >= 0)
+    owner = chart[rows, columns]
+    numbers, inverse = np.unique(owner, return_inverse=True)
+    low = np.full((len(numbers), 2), np.iinfo(np.int64).max)
+    high = np.zeros((len(numbers), 2), np.int64)
+    for axis, values in enumerate((rows, columns)):
+        np.minimum.at(low[:, axis], inverse, values)
+        np.maximum.at(high[:, axis], inverse, values + 1)
+    return [
+        (int(n), (slice(int(a[0]), int(b[0])), slice(int(a[1]), int(b[1]))))
+        for n, a, b in zip(numbers, low, high, strict=True)
+    ]
+
+
+def _blurred(image: Array) -> Array:
+    for axis in (0, 1):
+        image = 0.25 * np.roll(image, 1, axis) + 0.5 * image + 0.25 * np.roll(image, -1, axis)
+    return image
