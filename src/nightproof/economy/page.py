@@ -100,7 +100,7 @@ def _footnotes(plan: Plan) -> list[str]:
     ]
     if any(slot.spot for slot in plan.slots):
         lines.append(
-            "Spot: expected cost with interruptions; it ends early enough to start over on a reserved machine."
+            "Spot: expected cost, interruptions included; ends early enough to start over on a reserved machine."
         )
     lines.append(f"{spell(plan.work_cpu_seconds)} of CPU work; prices {plan.prices[:12]}.")
     return lines
