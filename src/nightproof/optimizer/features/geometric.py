@@ -1,0 +1,112 @@
+"""Geometric features: how much surface there is, how finely it is cut, how it curves and repeats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nightproof.optimizer.features.surface import Surface
+from nightproof.optimizer.features.topology import Topology, copied_share
+from nightproof.scenes.flat import FlatScene
+
+SCREEN_PX = 1920 * 1080
+"""The screen that densities refer to."""
+
+SMOOTH_RAD = np.radians(1.0)
+CREASE_RAD = np.radians(40.0)
+"""Edges below the first angle are flat, above the second creases, between them they approximate a curve."""
+
+SMALL_PART = 1e-3
+"""Parts with a smaller share of the surface are small: leaves, screws, pebbles."""
+
+
+@dataclass(frozen=True)
+class GeometricFeatures:
+    """Shares are of surface area unless stated; lengths are in diagonals of the bounding box."""
+
+    triangles: float
+    instances: float
+    area_m2: float
+    """Both sides of nothing: each triangle once."""
+    diagonal_m: float
+    area_per_diagonal2: float
+    """Surface over squared diagonal: 2 for a closed cube, more for folded and hidden surface."""
+    triangles_per_px: float
+    """Triangles over the pixels of a 1080p screen."""
+    median_edge: float
+    """Area-weighted median of √(area of a triangle): the grain a lightmap or a splat has to match."""
+    grain_spread: float
+    """Standard deviation of ln √(triangle area), each triangle once: near 0.4 for remeshed captures, above 1 for modelled."""
+    degenerate_share: float
+    """Triangles without area or with non-finite corners, of all triangles."""
+    duplicate_share: float
+    """Triangles that repeat another's corners, of all with area."""
+    parts: float
+    """Connected parts after welding."""
+    small_parts_share: float
+    """Area in parts that hold less than a thousandth of the area each."""
+    largest_part_share: float
+    copied_share: float
+    """Area in parts that occur four times or more."""
+    most_copied_share: float
+    """Area of the most widespread part and its copies."""
+    boundary_share: float
+    """Open edges (one triangle), of all edges by length."""
+    curved_share: float
+    """Edges of 1–40°, of all edges by length: smooth or organic form."""
+    crease_share: float
+    """Edges above 40°."""
+    upward_share: float
+    """Area that faces up within 25°."""
+    axis_aligned_share: float
+    """Area square to an axis within 5°: walls, floors, boxes."""
+    height_ratio: float
+    """Height of the bounding box over its longer horizontal side."""
+
+
+def measure_geometry(flat: FlatScene, surface: Surface, topology: Topology) -> GeometricFeatures:
+    part_areas = np.bincount(topology.component, surface.areas) if surface.count else np.zeros(0)
+    shares = part_areas / surface.area if surface.count else part_areas
+    grain = np.log(np.sqrt(surface.areas))
+    upright = np.abs(surface.normals).max(axis=1, initial=0.0)
+    extent = surface.extent
+    copied, most_copied = copied_share(surface, topology)
+    length, angle, faces = topology.edges.length, topology.edges.angle_rad, topology.edges.faces
+    total = max(len(flat.triangles), 1)
+    return GeometricFeatures(
+        triangles=float(len(flat.triangles)),
+        instances=float(len(flat.instances)),
+        area_m2=float(surface.area * surface.diagonal_m**2),
+        diagonal_m=surface.diagonal_m if surface.count else 0.0,
+        area_per_diagonal2=surface.area,
+        triangles_per_px=surface.count / SCREEN_PX,
+        median_edge=_weighted_median(np.sqrt(surface.areas), surface.areas),
+        grain_spread=float(grain.std()) if surface.count else 0.0,
+        degenerate_share=surface.degenerate / total,
+        duplicate_share=topology.duplicates / max(surface.count, 1),
+        parts=float(topology.component_count),
+        small_parts_share=float(shares[shares < SMALL_PART].sum()),
+        largest_part_share=float(shares.max(initial=0.0)),
+        copied_share=copied,
+        most_copied_share=most_copied,
+        boundary_share=_length_share(length, faces == 1),
+        curved_share=_length_share(length, (angle > SMOOTH_RAD) & (angle <= CREASE_RAD)),
+        crease_share=_length_share(length, angle > CREASE_RAD),
+        upward_share=surface.share(surface.normals[:, 1] > np.cos(np.radians(25))),
+        axis_aligned_share=surface.share(upright > np.cos(np.radians(5))),
+        height_ratio=float(extent[1] / max(extent[0], extent[2], 1e-9)),
+    )
+
+
+def _length_share(length: np.ndarray, chosen: np.ndarray) -> float:
+    total = float(length.sum())
+    return float(length[chosen].sum()) / total if total > 0 else 0.0
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    if not len(values):
+        return 0.0
+    order = np.argsort(values, kind="stable")
+    cumulated = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(cumulated, cumulated[-1] / 2)])

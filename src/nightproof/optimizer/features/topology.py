@@ -1,0 +1,138 @@
+"""How triangles hang together once vertices at one place are one vertex: components, edges, repeated parts.
+
+Welding by position makes the answers independent of how a file splits its vertices (seams, flat shading) and its
+meshes. Works on the canonical `Surface`, in O(t log t) array operations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from nightproof.optimizer.features.surface import Surface
+
+Array = np.ndarray
+
+WELD = 1 << 20
+"""Vertices in one cell of a 2^-20 grid (a millionth of the scene's diagonal) are one: single precision cannot
+place vertices of a scene more finely."""
+
+AREA_TOLERANCE = 2e-3
+"""Relative difference in area up to which two parts count as copies: above the error of 14-bit quantisation."""
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Welded triangles."""
+
+    vertices: Int[Array, "t 3"]
+    vertex_count: int
+    component: Int[Array, "t"]
+    """Which connected part each triangle belongs to, 0 … component_count − 1."""
+    component_count: int
+    edges: Edges
+    duplicates: int
+    """Triangles whose three welded corners another triangle has already, whatever their winding."""
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Distinct edges, with the two triangles of those that have exactly two."""
+
+    length: Float[Array, "e"]
+    faces: Int[Array, "e"]
+    """How many triangles meet there."""
+    angle_rad: Float[Array, "e"]
+    """Dihedral angle between the two triangles, 0 for coplanar; 0 where there are not exactly two."""
+
+
+def topology_of(surface: Surface) -> Topology:
+    vertices, vertex_count = _weld(surface)
+    component, component_count = _components(vertices, vertex_count)
+    return Topology(
+        vertices=vertices,
+        vertex_count=vertex_count,
+        component=component,
+        component_count=component_count,
+        edges=_edges(surface, vertices, vertex_count),
+        duplicates=_duplicates(vertices, vertex_count),
+    )
+
+
+def copied_share(surface: Surface, topology: Topology, least: int = 4) -> tuple[float, float]:
+    """Share of the area in parts that occur at least `least` times, and in the most widespread such part.
+
+    Parts are connected components; equal triangle count and equal area (to `AREA_TOLERANCE`) make copies, so
+    instancing is seen no matter whether the file says it with instances, nodes or plain copies of the vertices.
+    """
+    if not surface.count:
+        return 0.0, 0.0
+    areas = np.bincount(topology.component, surface.areas)
+    counts = np.bincount(topology.component)
+    order = np.lexsort((areas, counts))
+    areas, counts = areas[order], counts[order]
+    new = np.diff(counts) > 0
+    new |= np.diff(areas) > AREA_TOLERANCE * areas[1:]
+    group = np.concatenate([[0], np.cumsum(new)])
+    size, share = np.bincount(group), np.bincount(group, areas) / surface.area
+    shares = share[size >= least]
+    return float(shares.sum()), float(shares.max(initial=0.0))
+
+
+def _weld(surface: Surface) -> tuple[Int[Array, "t 3"], int]:
+    cells = np.rint((surface.corners.reshape(-1, 3) + 0.5) * WELD).astype(np.int64)
+    keys = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
+    distinct, vertex = np.unique(keys, return_inverse=True)
+    return vertex.reshape(-1, 3).astype(np.int64), len(distinct)
+
+
+def _components(vertices: Int[Array, "t 3"], vertex_count: int) -> tuple[Int[Array, "t"], int]:
+    """Connected parts by hooking each vertex to the smallest label around it and shortening the paths."""
+    label = np.arange(vertex_count)
+    while True:
+        smallest = label[vertices].min(axis=1)
+        before = label.copy()
+        for corner in range(3):
+            np.minimum.at(label, before[vertices[:, corner]], smallest)
+        while not np.array_equal(shorter := label[label], label):
+            label = shorter
+        if np.array_equal(before, label):
+            break
+    if not len(vertices):
+        return np.zeros(0, np.int64), 0
+    parts, component = np.unique(label[vertices[:, 0]], return_inverse=True)
+    return component, len(parts)
+
+
+def _edges(surface: Surface, vertices: Int[Array, "t 3"], vertex_count: int) -> Edges:
+    start, end = vertices.reshape(-1), np.roll(vertices, -1, axis=1).reshape(-1)
+    face = np.repeat(np.arange(surface.count), 3)
+    vector = np.roll(surface.corners, -1, axis=1) - surface.corners
+    length = np.linalg.norm(vector.reshape(-1, 3), axis=1)
+    real = start != end
+    start, end, face, length = start[real], end[real], face[real], length[real]
+    key = _pair(np.minimum(start, end), np.maximum(start, end), vertex_count)
+    order = np.argsort(key, kind="stable")
+    key, face, start, length = key[order], face[order], start[order], length[order]
+    first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.zeros(0, np.int64)
+    faces = np.diff(np.concatenate([first, [len(key)]]))
+    angle = np.zeros(len(first))
+    pairs = np.flatnonzero(faces == 2)
+    one, other = first[pairs], first[pairs] + 1
+    # Triangles wound the same way run through a shared edge in opposite directions; otherwise one normal is flipped.
+    flip: Bool[Array, "p"] = start[one] == start[other]
+    cosine = np.einsum("pc,pc->p", surface.normals[face[one]], surface.normals[face[other]])
+    angle[pairs] = np.arccos(np.clip(np.where(flip, -cosine, cosine), -1, 1))
+    return Edges(length[first], faces, angle)
+
+
+def _duplicates(vertices: Int[Array, "t 3"], vertex_count: int) -> int:
+    corners = np.sort(vertices, axis=1)
+    _, edge = np.unique(_pair(corners[:, 0], corners[:, 1], vertex_count), return_inverse=True)
+    return len(vertices) - len(np.unique(_pair(edge, corners[:, 2], vertex_count)))
+
+
+def _pair(low: Array, high: Array, count: int) -> Int[Array, "n"]:
+    return low.astype(np.int64) * max(count, 1) + high
