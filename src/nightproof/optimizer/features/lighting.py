@@ -95,11 +95,11 @@ class LightingFeatures:
     """Mean number of surfaces along a line through a surface point, both ways, at most 16."""
 
 
-def measure_lighting(flat: FlatScene, surface: Surface) -> LightingFeatures:
+def measure_lighting(flat: FlatScene, surface: Surface, threads: int = 1) -> LightingFeatures:
     sample = sample_surface(surface, POINTS, seed=2)
     seen = appearance_at(flat, surface, sample.row, sample.weights)
     blockers = _blockers(flat, surface)
-    caster = caster_of(blockers)
+    caster = caster_of(blockers, threads)
     two_sided = _two_sided(flat, blockers)
     from_behind = _two_sided(flat, surface)[sample.row] & (np.arange(sample.count) % 2 == 1)
     probe = probe_surface(caster, sample, from_behind, RAYS)

@@ -38,12 +38,12 @@ class Caster(Protocol):
     def occluded(self, origins: Array, directions: Array, max_distance: Array) -> Bool[Array, "n"]: ...
 
 
-def caster_of(surface: Surface) -> Caster:
+def caster_of(surface: Surface, threads: int = 1) -> Caster:
     """A ray caster over the canonical surface; triangle i is row i of `surface`."""
     from nightproof.kernels.rays import RayCaster
 
     corners = np.ascontiguousarray(surface.corners.reshape(-1, 3), np.float32)
-    return RayCaster(corners, np.arange(len(corners), dtype=np.uint32).reshape(-1, 3), threads=1)
+    return RayCaster(corners, np.arange(len(corners), dtype=np.uint32).reshape(-1, 3), threads=threads)
 
 
 @dataclass(frozen=True)

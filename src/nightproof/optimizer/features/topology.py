@@ -19,10 +19,6 @@ WELD = 1 << 20
 """Vertices in one cell of a 2^-20 grid (a millionth of the scene's diagonal) are one: single precision cannot
 place vertices of a scene more finely."""
 
-AREA_TOLERANCE = 2e-3
-"""Relative difference in area up to which two parts count as copies: above the error of 14-bit quantisation."""
-
-
 @dataclass(frozen=True)
 class Topology:
     """Welded triangles."""
@@ -42,6 +38,8 @@ class Edges:
     """Distinct edges, with the two triangles of those that have exactly two."""
 
     length: Float[Array, "e"]
+    start: Int[Array, "e"]
+    """The welded vertex at one of the two ends."""
     faces: Int[Array, "e"]
     """How many triangles meet there."""
     angle_rad: Float[Array, "e"]
@@ -64,20 +62,26 @@ def topology_of(surface: Surface) -> Topology:
 def copied_share(surface: Surface, topology: Topology, least: int = 4) -> tuple[float, float]:
     """Share of the area in parts that occur at least `least` times, and in the most widespread such part.
 
-    Parts are connected components; equal triangle count and equal area (to `AREA_TOLERANCE`) make copies, so
-    instancing is seen no matter whether the file says it with instances, nodes or plain copies of the vertices.
+    Connected parts with the same numbers of triangles, vertices and open edges count as copies of one form, at any
+    size: so instancing is seen no matter whether the file says it with instances, nodes or copied vertices.
     """
     if not surface.count:
         return 0.0, 0.0
-    areas = np.bincount(topology.component, surface.areas)
-    counts = np.bincount(topology.component)
-    order = np.lexsort((areas, counts))
-    areas, counts = areas[order], counts[order]
-    new = np.diff(counts) > 0
-    new |= np.diff(areas) > AREA_TOLERANCE * areas[1:]
-    group = np.concatenate([[0], np.cumsum(new)])
-    size, share = np.bincount(group), np.bincount(group, areas) / surface.area
-    shares = share[size >= least]
+    parts = topology.component_count
+    part_of_vertex = np.zeros(topology.vertex_count, np.int64)
+    part_of_vertex[topology.vertices] = topology.component[:, None]
+    kind = np.stack(
+        [
+            np.bincount(topology.component, minlength=parts),
+            np.bincount(part_of_vertex, minlength=parts),
+            np.bincount(part_of_vertex[topology.edges.start[topology.edges.faces == 1]], minlength=parts),
+        ],
+        axis=1,
+    )
+    _, group = np.unique(kind, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    share = np.bincount(group, np.bincount(topology.component, surface.areas)) / surface.area
+    shares = share[np.bincount(group) >= least]
     return float(shares.sum()), float(shares.max(initial=0.0))
 
 
@@ -125,7 +129,7 @@ def _edges(surface: Surface, vertices: Int[Array, "t 3"], vertex_count: int) -> 
     flip: Bool[Array, "p"] = start[one] == start[other]
     cosine = np.einsum("pc,pc->p", surface.normals[face[one]], surface.normals[face[other]])
     angle[pairs] = np.arccos(np.clip(np.where(flip, -cosine, cosine), -1, 1))
-    return Edges(length[first], faces, angle)
+    return Edges(length[first], start[first], faces, angle)
 
 
 def _duplicates(vertices: Int[Array, "t 3"], vertex_count: int) -> int:

@@ -1,0 +1,48 @@
+"""All measured features of one scene, taken in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from nightproof.optimizer.features.appearance import appearance_at
+from nightproof.optimizer.features.dynamic import Document, DynamicFeatures, measure_dynamics
+from nightproof.optimizer.features.geometric import GeometricFeatures, measure_geometry
+from nightproof.optimizer.features.lighting import LightingFeatures, measure_lighting
+from nightproof.optimizer.features.material import MaterialFeatures, measure_materials
+from nightproof.optimizer.features.surface import sample_surface, surface_of
+from nightproof.optimizer.features.topology import topology_of
+from nightproof.scenes.flat import FlatScene
+
+MATERIAL_POINTS = 4096
+"""Points at which materials are looked up: shares good to 0.01."""
+
+
+@dataclass(frozen=True)
+class Traits:
+    """The four families."""
+
+    geometric: GeometricFeatures
+    material: MaterialFeatures
+    lighting: LightingFeatures
+    dynamic: DynamicFeatures
+
+    def as_mapping(self) -> Mapping[str, Mapping[str, float]]:
+        """As the `Analysis` record holds them, rounded to what the measurement is worth: six digits."""
+        return {
+            family: {name: float(f"{value:.6g}") for name, value in features.items()}
+            for family, features in asdict(self).items()
+        }
+
+
+def measure(flat: FlatScene, document: Document, threads: int = 1) -> Traits:
+    """Measure `flat`, for movement also `document`. Never fails on empty or broken geometry; every value is finite."""
+    surface = surface_of(flat)
+    sample = sample_surface(surface, MATERIAL_POINTS)
+    appearance = appearance_at(flat, surface, sample.row, sample.weights)
+    return Traits(
+        geometric=measure_geometry(flat, surface, topology_of(surface)),
+        material=measure_materials(flat, surface, sample, appearance),
+        lighting=measure_lighting(flat, surface, threads),
+        dynamic=measure_dynamics(flat, surface, document),
+    )
