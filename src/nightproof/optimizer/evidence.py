@@ -61,7 +61,7 @@ def _interior(traits: Traits) -> float:
 
 
 def _exterior(traits: Traits) -> float:
-    """Many things on a ground, open above."""
+    """Many things on a ground, open above; what is mostly ground is terrain."""
     return min(
         ramp(traits.lighting.enclosure_down, 0.5, 0.65),
         ramp(traits.lighting.enclosure_up, 0.3, 0.15),
@@ -69,6 +69,7 @@ def _exterior(traits: Traits) -> float:
         ramp(traits.geometric.parts, 4, 16),
         ramp(traits.material.transmission_share, 0.15, 0.05),
         ramp(traits.dynamic.moving_share, 0.8, 0.4),
+        1.0 - _terrain(traits),
     )
 
 

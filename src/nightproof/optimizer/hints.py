@@ -11,6 +11,9 @@ from nightproof.scenes.flat import FlatScene
 DENSE_TEXELS_PER_DIAGONAL = 4096.0
 """Twice what a 1080p view of the whole scene can show; beyond it textures may well be halved."""
 
+SMALLEST_PX = 16
+"""Smaller textures are swatches of colour, or stand in for a format that could not be decoded."""
+
 HEAVY_GPU_BYTES = 128e6
 COARSE_TEXELS_PER_DIAGONAL = 200.0
 """Below it texels are visible in a view of the whole scene."""
@@ -55,25 +58,28 @@ def _about_shape(traits: Traits, json: Mapping[str, Any]) -> Iterator[str]:
     if geometric.degenerate_share > 0.005:
         yield f"{_percent(geometric.degenerate_share)} of the triangles have no area; they cost and show nothing."
     if geometric.duplicate_share > 0.005:
-        yield f"{_percent(geometric.duplicate_share)} of the triangles lie exactly on others, which flickers. Merge doubles."
+        yield f"{_percent(geometric.duplicate_share)} of the triangles lie on others and flicker. Merge doubles."
     if geometric.triangles_per_px > DENSE_TRIANGLES_PER_PX:
         yield f"{geometric.triangles:,.0f} triangles are more than a screen can tell apart; simplify before exporting."
     without = _primitives_without(json, "NORMAL")
     if without:
-        yield f"Normals missing on {without} {_plural(without, 'primitive')}: shown faceted. Export normals for smooth shading."
+        yield f"Normals missing on {without} {_plural(without, 'primitive')}: shown faceted. Export them."
     if geometric.copied_share > 0.5 and geometric.parts > 64:
         yield f"{_percent(geometric.copied_share)} of the surface is copies of a few forms; GPU instancing would suit."
 
 
 def _about_textures(traits: Traits) -> Iterator[str]:
     material, size = traits.material, traits.geometric.diagonal_m
-    if material.texels_per_diagonal > DENSE_TEXELS_PER_DIAGONAL:
+    # Tiled textures look dense on the surface without being large: what is stored counts.
+    stored = (material.texels / traits.geometric.area_per_diagonal2) ** 0.5
+    if min(material.texels_per_diagonal, stored) > DENSE_TEXELS_PER_DIAGONAL:
         yield (
-            f"Textures hold {material.texels_per_diagonal:,.0f} texels along {_length(size)} of scene; "
+            f"{material.textures:.0f} textures up to {material.largest_texture_px:.0f} px hold "
+            f"{material.texels_per_diagonal:,.0f} texels along {_length(size)} of scene; "
             "about 2,000 can be seen at once. Halve their size unless viewers come close."
         )
-    if 0 < material.texels_per_diagonal < COARSE_TEXELS_PER_DIAGONAL:
-        yield f"Textures hold {material.texels_per_diagonal:,.0f} texels along {_length(size)} of scene: they will look blurred."
+    if 0 < material.texels_per_diagonal < COARSE_TEXELS_PER_DIAGONAL and material.largest_texture_px >= SMALLEST_PX:
+        yield f"Textures hold {material.texels_per_diagonal:,.0f} texels along {_length(size)} of scene: blurred."
     if material.gpu_bytes > HEAVY_GPU_BYTES:
         yield (
             f"{material.textures:.0f} textures up to {material.largest_texture_px:.0f} px take "
@@ -92,7 +98,7 @@ def _about_materials(traits: Traits, flat: FlatScene) -> Iterator[str]:
             "surface, so the independent auditor renders every view."
         )
     if material.blend_share > 0.3:
-        yield f"{_percent(material.blend_share)} of the surface is alpha-blended; viewers sort it wrongly. Masks are safer."
+        yield f"{_percent(material.blend_share)} of the surface is alpha-blended, which viewers sort badly. Use masks."
 
 
 def _about_movement(traits: Traits) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The page that `nightproof inspect` shows, as renderables for a terminal. Pure: reads records, prints to the console given."""
+"""The page that `nightproof inspect` shows on a terminal. Reads records, prints to the console given, no more."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _scores(analysis: Analysis) -> Table:
             Text(name, style="bold"), _bar(value, threshold), Text(f"{value:.2f}"), Text(MEANINGS[name], style="dim")
         )
     if analysis.volumetrics:
-        grid.add_row(Text("volumetrics", style="bold"), Text("yes"), Text(), Text("volumes without surface", style="dim"))
+        grid.add_row(Text("volumetrics", style="bold"), Text("yes"), Text(), Text("volumes, no surface", style="dim"))
     return grid
 
 
@@ -173,7 +173,8 @@ def _alternative(item: Alternative, route: Route) -> Padding:
 def _estimate(told: Estimate | None) -> str:
     if told is None:
         return ""
-    return f"about {_bytes(told.bytes_out)}, {told.cpu_seconds:.0f} CPU-s, SSIM {told.ssim:.3f}, PSNR {told.psnr_db:.0f} dB"
+    quality = f"SSIM {told.ssim:.3f}, PSNR {told.psnr_db:.0f} dB"
+    return f"about {_bytes(told.bytes_out)}, {told.cpu_seconds:.0f} CPU-s, {quality}"
 
 
 def _bytes(count: float) -> str:

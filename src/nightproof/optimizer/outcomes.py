@@ -93,7 +93,7 @@ class Corrections:
         if len(lessons) < LEAST_OUTCOMES:
             return told
         here = place_of(analysis)
-        weights = [math.exp(-math.dist(here, lesson.place) ** 2 / 2) for lesson in lessons]
+        weights = [math.exp(-(math.dist(here, lesson.place) ** 2) / 2) for lesson in lessons]
         total = math.fsum(weights) + PRIOR_WEIGHT
         errors = [_error(lesson) for lesson in lessons]
         moves = [math.fsum(w * e[k] for w, e in zip(weights, errors, strict=True)) / total for k in range(4)]

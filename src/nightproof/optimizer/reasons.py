@@ -41,16 +41,16 @@ def _against_baking(analysis: Analysis) -> Iterator[str]:
     elif analysis.scores.dynamic > 0:
         yield f"Parts are rigged or change over time (dynamic {analysis.scores.dynamic:.2f}); a bake would freeze them."
     if analysis.environment == "studio":
-        yield "A single object: it will be seen under light that is not known yet, and a bake would fix an assumed studio."
+        yield "A single object: it will stand in light that is not known yet, and a bake would fix an assumed studio."
     if (dependence := features["material"]["view_dependence"]) > 0.2:
-        yield f"{_percent(dependence)} of the look changes with the viewer (metal, gloss, glass); one colour per texel misses it."
+        yield f"{_percent(dependence)} of the look changes with the viewer (metal, gloss, glass); texels hold one colour."
     if features["geometric"]["parts"] > 5000:
         yield f"{features['geometric']['parts']:,.0f} separate parts break the lightmap into tiny charts."
 
 
 def _for_splatting(analysis: Analysis) -> Iterator[str]:
     if analysis.scores.complexity > 0.8:
-        yield f"Complexity {analysis.scores.complexity:.2f}: foliage, captures or clutter that surfaces represent badly."
+        yield f"Complexity {analysis.scores.complexity:.2f}: foliage, captures or clutter that surfaces hold badly."
     if analysis.volumetrics:
         yield "There are volumes without a surface; splats hold them."
     if (depth := analysis.features["lighting"]["depth_complexity"]) > 4:

@@ -56,9 +56,7 @@ class Router(Protocol):
 
     name: str
 
-    def route(
-        self, analysis: Analysis, estimates: Mapping[str, Estimate | Unsuitable], wanted: str = "auto"
-    ) -> Route:
+    def route(self, analysis: Analysis, estimates: Mapping[str, Estimate | Unsuitable], wanted: str = "auto") -> Route:
         """Choose among the pipelines in `estimates` (those that are built). Pure: the same arguments, the same route.
 
         Raises UnknownPipeline where `wanted` is neither `auto` nor a pipeline's name, NoPipeline where `estimates`
@@ -84,9 +82,7 @@ class OptimizationRouter:
         """`corrections`: what earlier outcomes taught about the estimates; none by default."""
         self._corrections = corrections
 
-    def route(
-        self, analysis: Analysis, estimates: Mapping[str, Estimate | Unsuitable], wanted: str = "auto"
-    ) -> Route:
+    def route(self, analysis: Analysis, estimates: Mapping[str, Estimate | Unsuitable], wanted: str = "auto") -> Route:
         if wanted not in ("auto", *WEIGHED):
             raise UnknownPipeline(f"no pipeline is called {wanted[:40]!r}")
         if not estimates:

@@ -28,7 +28,7 @@ SKY_TRUST = 0.85
 """Light factor of a place under an assumed sky: a sky there will be, though hardly this one."""
 
 REACH_ENOUGH = 0.6
-"""Share of the surface that light must reach for the scene to count as lit: the outside of a room's walls stays dark."""
+"""Share of the surface that light must reach for a scene to count as lit: the outside of a room's walls stays dark."""
 
 ATLAS_TEXELS = 0.7 * 4096**2
 """What one atlas of the usual largest size holds after padding."""

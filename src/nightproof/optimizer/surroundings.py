@@ -13,7 +13,12 @@ LIT_SHARE = 0.5
 GROUNDED = 0.5
 """Share of looks downwards that meet the scene, from which foliage stands on a ground of its own: outdoors."""
 
-VOLUME_EXTENSIONS = ("KHR_materials_volume_scatter", "KHR_gaussian_splatting", "EXT_volumes", "KHR_materials_subsurface")
+VOLUME_EXTENSIONS = (
+    "KHR_materials_volume_scatter",
+    "KHR_gaussian_splatting",
+    "EXT_volumes",
+    "KHR_materials_subsurface",
+)
 """Extensions that say of a material or primitive that it is a volume. `KHR_materials_volume` alone is glass."""
 
 SOFT_SHARE, SOFT_CUTOUT, SOFT_DEPTH = 0.25, 0.15, 4.0

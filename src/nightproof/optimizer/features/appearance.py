@@ -38,9 +38,7 @@ class Appearance:
     """Luminance of the emitted radiance."""
 
 
-def appearance_at(
-    flat: FlatScene, surface: Surface, row: Int[Array, "n"], weights: Float[Array, "n 3"]
-) -> Appearance:
+def appearance_at(flat: FlatScene, surface: Surface, row: Int[Array, "n"], weights: Float[Array, "n 3"]) -> Appearance:
     """Evaluate materials at barycentric `weights` of canonical triangles `row`."""
     count = len(row)
     material = np.asarray(flat.triangle_material, np.int64)[surface.triangle[row]] if count else np.zeros(0, np.int64)
@@ -71,7 +69,9 @@ def _fill(flat: FlatScene, material: Material, found: Appearance, here: Array, c
     surface_texels = texels(material.metallic_roughness_texture)
     found.roughness[here] = np.clip(surface_texels[:, 1] * _finite(material.roughness), 0, 1)
     found.metallic[here] = np.clip(surface_texels[:, 2] * _finite(material.metallic), 0, 1)
-    found.transmission[here] = np.clip(texels(material.transmission_texture)[:, 0] * _finite(material.transmission), 0, 1)
+    found.transmission[here] = np.clip(
+        texels(material.transmission_texture)[:, 0] * _finite(material.transmission), 0, 1
+    )
     emitted = texels(material.emissive_texture)[:, :3] * _finite(material.emissive)
     found.emission[here] = np.clip(emitted @ LUMINANCE, 0, EMISSION_LIMIT)
 

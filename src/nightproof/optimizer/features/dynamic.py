@@ -84,7 +84,9 @@ def measure_dynamics(flat: FlatScene, surface: Surface, document: Document) -> D
         rigged_share=surface.share(rigged),
         physics_share=surface.share(by_instance([_in(_free_bodies(document.json), i.node) for i in flat.instances])),
         changing_material_share=surface.share(changing),
-        changing_light_share=_changing_lights(document.json, nodes, motion, surface, glowing, glowing & (moving | changing)),
+        changing_light_share=_changing_lights(
+            document.json, nodes, motion, surface, glowing, glowing & (moving | changing)
+        ),
     )
 
 
@@ -137,7 +139,7 @@ def _note(motion: Motion, target: Any) -> None:
 
 
 def _pointed(pointer: str) -> tuple[str, int, str]:
-    """Kind, index and property of a JSON pointer: ("materials", 3, "baseColorFactor"); lights are found in the root extension."""
+    """Kind, index and property of a JSON pointer: ("materials", 3, "baseColorFactor"). Lights hide in an extension."""
     parts = pointer.strip("/").split("/")
     if parts[:2] == ["extensions", "KHR_lights_punctual"]:
         parts = parts[2:]
@@ -184,7 +186,8 @@ def _carried(json: Mapping[str, Any], moved: set[int]) -> Bool[Array, "nodes"]:
 def _moving_skins(json: Mapping[str, Any], nodes: Bool[Array, "nodes"]) -> set[int]:
     """Nodes with a skin of which a joint moves."""
     skins = [
-        any(isinstance(j, int) and _in(nodes, j) for j in _list(_get(skin, "joints"))) for skin in _list(json.get("skins"))
+        any(isinstance(j, int) and _in(nodes, j) for j in _list(_get(skin, "joints")))
+        for skin in _list(json.get("skins"))
     ]
     moving = {index for index, moves in enumerate(skins) if moves}
     return {index for index, node in enumerate(_list(json.get("nodes"))) if _get(node, "skin") in moving}
@@ -209,7 +212,7 @@ def _changing_lights(
     if lamps:
         return sum(_in(nodes, node) or light in motion.lights for node, light in lamps) / len(lamps)
     glow = surface.share(glowing)
-    return surface.share(changing) / glow if glow > 0 else 0.0
+    return surface.share(glowing & changing) / glow if glow > 0 else 0.0
 
 
 def _lamp_nodes(json: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
@@ -221,7 +224,9 @@ def _lamp_nodes(json: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
 
 def _materials_of(flat: FlatScene, json: Mapping[str, Any], indices: set[int]) -> list[int]:
     """Where materials of the document stand in the flat scene: at the same index (`scenes.flatten` keeps them)."""
-    return sorted(index for index in indices if 0 <= index < len(_list(json.get("materials")))) if flat.materials else []
+    return (
+        sorted(index for index in indices if 0 <= index < len(_list(json.get("materials")))) if flat.materials else []
+    )
 
 
 def _in(flags: Bool[Array, "n"], index: int) -> bool:

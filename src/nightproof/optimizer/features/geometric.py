@@ -37,7 +37,7 @@ class GeometricFeatures:
     median_edge: float
     """Area-weighted median of √(area of a triangle): the grain a lightmap or a splat has to match."""
     grain_spread: float
-    """Standard deviation of ln √(triangle area), each triangle once: near 0.4 for remeshed captures, above 1 for modelled."""
+    """Standard deviation of ln √(triangle area), each triangle once: 0.4 for remeshed captures, 1 for modelled."""
     degenerate_share: float
     """Triangles without area or with non-finite corners, of all triangles."""
     duplicate_share: float

@@ -131,7 +131,9 @@ def _blockers(flat: FlatScene, surface: Surface) -> Surface:
     centres = appearance_at(flat, surface, np.arange(surface.count), np.full((surface.count, 3), 1 / 3))
     passing = np.maximum(centres.transmission, np.where(_blended(flat)[materials], 1 - centres.alpha, 0.0))
     totals = np.bincount(materials, surface.areas, minlength=len(flat.materials) or 1)
-    share = np.bincount(materials, surface.areas * passing, minlength=len(flat.materials) or 1) / np.maximum(totals, 1e-30)
+    share = np.bincount(materials, surface.areas * passing, minlength=len(flat.materials) or 1) / np.maximum(
+        totals, 1e-30
+    )
     kept = share[materials] <= SEEN_THROUGH
     return replace(
         surface,
@@ -317,9 +319,7 @@ def _sees_sky(caster: Caster, points: Array, normals: Array) -> Float[Array, "n"
 
 def _albedo(flat: FlatScene, surface: Surface) -> Float[Array, "t"]:
     """Luminance of the base colour at triangle centres."""
-    found: Appearance = appearance_at(
-        flat, surface, np.arange(surface.count), np.full((surface.count, 3), 1 / 3)
-    )
+    found: Appearance = appearance_at(flat, surface, np.arange(surface.count), np.full((surface.count, 3), 1 / 3))
     return np.minimum(found.base_color @ LUMINANCE, 0.95)
 
 
@@ -327,8 +327,7 @@ def _indirect_share(direct: Float[Array, "n"], once: Float[Array, "n"]) -> float
     first, second = float(direct.sum()), float(once.sum())
     if first <= 0:
         return 0.0
-    ratio = min(second / first, SERIES_LIMIT)
-    return ratio  # Σ_{k≥1} ratio^k / Σ_{k≥0} ratio^k
+    return min(second / first, SERIES_LIMIT)  # Σ_{k≥1} ratio^k / Σ_{k≥0} ratio^k
 
 
 def _enclosure(space: SpaceProbe) -> dict[str, float]:

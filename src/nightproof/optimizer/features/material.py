@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,14 +69,16 @@ def measure_materials(
 ) -> MaterialFeatures:
     index = np.asarray(flat.triangle_material, np.int64)[surface.triangle]
     used = [flat.materials[i] for i in np.unique(index)]
-    textures = sorted({use.texture for material in used for use in texture_uses(material)} & set(range(len(flat.textures))))
+    textures = sorted(
+        {use.texture for material in used for use in texture_uses(material)} & set(range(len(flat.textures)))
+    )
     sizes = [flat.textures[i].pixels.shape[:2] for i in textures]
     texels = float(sum(height * width for height, width in sizes))
 
     def share(test: Array) -> float:
         return surface.share(test[index])
 
-    def flags(predicate) -> Array:  # type: ignore[no-untyped-def]
+    def flags(predicate: Callable[[Material], bool]) -> Array:
         return np.array([predicate(material) for material in flat.materials], bool).reshape(-1)
 
     return MaterialFeatures(

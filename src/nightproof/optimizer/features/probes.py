@@ -26,16 +26,19 @@ FAR = 3.0
 class Hits(Protocol):
     """What `kernels.rays.RayCaster.closest` returns."""
 
-    distance_m: Float[Array, "n"]
-    triangle: Int[Array, "n"]
+    @property
+    def distance_m(self) -> Float[Array, "n"]: ...
+
+    @property
+    def triangle(self) -> Int[Array, "n"]: ...
 
 
 class Caster(Protocol):
     """The part of `kernels.rays.RayCaster` that probes need."""
 
-    def closest(self, origins: Array, directions: Array, max_distance: float) -> Hits: ...
+    def closest(self, origins: Array, directions: Array, max_distance: float | Array) -> Hits: ...
 
-    def occluded(self, origins: Array, directions: Array, max_distance: Array) -> Bool[Array, "n"]: ...
+    def occluded(self, origins: Array, directions: Array, max_distance: float | Array) -> Bool[Array, "n"]: ...
 
 
 def caster_of(surface: Surface, threads: int = 1) -> Caster:
@@ -87,9 +90,7 @@ SOLID_SHARE = 0.25
 or single-sided walls; points in a solid see back faces all round."""
 
 
-def probe_space(
-    caster: Caster, surface: Surface, two_sided: Bool[Array, "t"], points: int, rays: int
-) -> SpaceProbe:
+def probe_space(caster: Caster, surface: Surface, two_sided: Bool[Array, "t"], points: int, rays: int) -> SpaceProbe:
     """Look round from `points` places of the bounding box, R3-sequence, along a Fibonacci sphere of `rays`."""
     directions = sphere_directions(rays)
     if not surface.count:

@@ -71,7 +71,7 @@ def surface_of(flat: FlatScene) -> Surface:
     """The canonical surface of `flat`. Empty and broken scenes give an empty surface, never an error."""
     positions = np.asarray(flat.positions, np.float64)
     triangles = np.asarray(flat.triangles, np.int64).reshape(-1, 3)
-    finite = np.isfinite(positions).all(axis=1)[triangles].all(axis=1)
+    finite = np.asarray(np.isfinite(positions).all(axis=1))[triangles].all(axis=1)
     kept = np.flatnonzero(finite)
     centre, diagonal = _frame(positions, triangles[kept])
     corners = (positions[triangles[kept]] - centre) / diagonal

@@ -19,6 +19,11 @@ WELD = 1 << 20
 """Vertices in one cell of a 2^-20 grid (a millionth of the scene's diagonal) are one: single precision cannot
 place vertices of a scene more finely."""
 
+
+FORM_TRIANGLES = 8
+"""Parts with fewer triangles have no form to copy: labels, cards, panes."""
+
+
 @dataclass(frozen=True)
 class Topology:
     """Welded triangles."""
@@ -81,7 +86,8 @@ def copied_share(surface: Surface, topology: Topology, least: int = 4) -> tuple[
     _, group = np.unique(kind, axis=0, return_inverse=True)
     group = group.reshape(-1)
     share = np.bincount(group, np.bincount(topology.component, surface.areas)) / surface.area
-    shares = share[np.bincount(group) >= least]
+    formed = np.bincount(group, kind[:, 0]) >= FORM_TRIANGLES * np.bincount(group)
+    shares = share[(np.bincount(group) >= least) & formed]
     return float(shares.sum()), float(shares.max(initial=0.0))
 
 
