@@ -43,7 +43,7 @@ def _against_baking(analysis: Analysis) -> Iterator[str]:
     if analysis.environment == "studio":
         yield "A single object: it will stand in light that is not known yet, and a bake would fix an assumed studio."
     if (dependence := features["material"]["view_dependence"]) > 0.2:
-        yield f"{_percent(dependence)} of the look changes with the viewer (metal, gloss, glass); texels hold one colour."
+        yield f"{_percent(dependence)} of the look changes with the viewer (metal, gloss, glass); a texel does not."
     if features["geometric"]["parts"] > 5000:
         yield f"{features['geometric']['parts']:,.0f} separate parts break the lightmap into tiny charts."
 
