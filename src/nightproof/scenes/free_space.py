@@ -25,7 +25,9 @@ class Surroundings:
     enclosed: Float64[Array, "n"]
     """Share of directions that meet the scene."""
     behind: Float64[Array, "n"]
-    """Share of the hits that meet a back face."""
+    """Share of the hits that meet a back face which a viewer would cull."""
+    behind_any: Float64[Array, "n"]
+    """Share of the hits that meet a back face, those of curtains, leaves and other double-sided sheets among them."""
     nearest_m: Float64[Array, "n"]
     median_m: Float64[Array, "n"]
     """Infinite where most directions meet nothing."""
@@ -67,11 +69,14 @@ class FreeSpace:
         hits = self.rays.closest(np.repeat(points, k, axis=0), directions)
         distance = hits.distance_m.reshape(count, k).astype(np.float64)
         hit = np.isfinite(distance)
-        backs = (self._away(directions, hits.triangle)).reshape(count, k) & hit
+        away = self._away(directions, hits.triangle)
+        backs, culled = away.reshape(count, k), (away & self._is_culled(hits.triangle)).reshape(count, k)
+        total = np.maximum(hit.sum(axis=1), 1)
         upward = self._directions[:, 1] > 0.8
         return Surroundings(
             hit.mean(axis=1),
-            backs.sum(axis=1) / np.maximum(hit.sum(axis=1), 1),
+            culled.sum(axis=1) / total,
+            backs.sum(axis=1) / total,
             distance.min(axis=1),
             np.median(distance, axis=1),
             hit[:, upward].mean(axis=1) > 0.7,
@@ -80,11 +85,13 @@ class FreeSpace:
     def sight(self, origins: Array, directions: Array, close_m: float) -> Sight:
         hits = self.rays.closest(origins, directions)
         hit = hits.triangle >= 0
-        culled = np.zeros(len(hit), bool)
-        culled[hit] = self.culled[hits.triangle[hit]]
-        backs = hit & culled & self._away(directions, hits.triangle)
+        backs = self._is_culled(hits.triangle) & self._away(directions, hits.triangle)
         median = float(np.median(hits.distance_m[hit])) if hit.any() else np.inf
         return Sight(float(hit.mean()), float(backs.mean()), float((hits.distance_m < close_m).mean()), median)
+
+    def _is_culled(self, triangle: Array) -> Array:
+        """Whether each hit triangle is single-sided."""
+        return (triangle >= 0) & self.culled[np.maximum(triangle, 0)] if len(self.culled) else triangle >= 0
 
     def _away(self, directions: Array, triangle: Array) -> Array:
         """Whether each ray met the back of its triangle; False where it met none."""

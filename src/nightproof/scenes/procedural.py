@@ -12,8 +12,10 @@ from pathlib import Path
 
 from nightproof.errors import UnusableInput
 from nightproof.scenes.interiors.gallery import gallery
+from nightproof.scenes.interiors.kitchen import kitchen
+from nightproof.scenes.interiors.living_room import living_room
 
-INTERIORS: dict[str, Callable[[], bytes]] = {"gallery": gallery}
+INTERIORS: dict[str, Callable[[], bytes]] = {"living_room": living_room, "gallery": gallery, "kitchen": kitchen}
 
 
 def interior(name: str) -> bytes:

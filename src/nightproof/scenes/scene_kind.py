@@ -33,10 +33,10 @@ def scene_kind(lower: Array, upper: Array, space: FreeSpace) -> SceneKind:
     points = lower + (upper - lower) * (0.03 + 0.94 * _spread(POINTS))
     around = space.probe(points)
     roomy = _roomy(around) & _floored(points, space)
-    inward = roomy & (around.behind <= 0.12)
+    inward = roomy & (around.behind <= 0.12) & (around.behind_any <= 0.5)
     if inward.mean() >= ROOM_SHARE:
         return SceneKind("interior", HEADROOM_M, True)
-    outward = roomy & (around.behind >= 0.6)
+    outward = roomy & (around.behind_any >= 0.6)
     if outward.mean() >= 8 * ROOM_SHARE and space.culled.mean() < 0.5:
         return SceneKind("interior", HEADROOM_M, False)
     return SceneKind("exterior" if _has_ground(lower, upper, space) else "object", HEADROOM_M, True)

@@ -127,8 +127,9 @@ class ViewSampler:
         if not self._space.is_clear(position_m, self._clearance_m):
             return False
         around = self._space.probe(position_m[None])
-        limit = 0.12 if self._scene.fronts_face_in else 1.0
-        return bool(around.behind[0] <= limit or around.enclosed[0] < 0.35)
+        if around.enclosed[0] < 0.35 or not self._scene.fronts_face_in:
+            return True
+        return bool(around.behind[0] <= 0.12 and around.behind_any[0] <= 0.5)
 
     def _standing(self, draws: Draws) -> _Drawn | None:
         """Someone in a room: eyes above a floor, walls around, looking along the room rather than at a wall."""

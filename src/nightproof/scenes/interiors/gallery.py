@@ -10,6 +10,7 @@ from nightproof.scenes.interiors.solids import (
     box,
     cylinder,
     joined,
+    quad,
     rounded_box,
     sheet,
     sphere,
@@ -74,9 +75,9 @@ def _skirting(room: Interior) -> None:
 
 
 def _panels(room: Interior) -> None:
-    """Flat boxes under the ceiling: an aluminium rim, and a sheet that glows downwards."""
-    warm = room.material("panel warm", (1.0, 0.95, 0.87), glow=7.5)
-    cool = room.material("panel cool", (0.93, 0.97, 1.0), glow=6.5)
+    """An aluminium rim under the ceiling, and in it a sheet that glows downwards only."""
+    warm = room.material("panel warm", (1.0, 0.95, 0.87), glow=9.0)
+    cool = room.material("panel cool", (0.93, 0.97, 1.0), glow=8.0)
     rim = room.material("aluminium", (0.78, 0.78, 0.79), metallic=1.0, roughness=0.42)
     width, depth = PANEL
     frame = joined(
@@ -87,7 +88,7 @@ def _panels(room: Interior) -> None:
             box(0.03, 0.05, depth).moved(x=-width / 2 - 0.015),
         ]
     )
-    lit = box(width, 0.02, depth)
+    lit = quad((-width / 2, 0, -depth / 2), (width, 0, 0), (0, 0, depth))
     for x, glow in zip(CENTRES, (warm, cool), strict=True):
         for z in (-1.4, 1.4):
             room.add("panel", lit, glow, (x, HEIGHT - 0.035, z))
@@ -103,7 +104,7 @@ def _pictures(room: Interior) -> None:
     works = [
         room.material(
             f"picture {i + 1}",
-            texture=room.texture(f"picture {i + 1}", patterns.painting(384, PALETTES[i % 4], f"work{i}")),
+            texture=room.texture(f"picture {i + 1}", patterns.painting(512, PALETTES[i % 4], f"work{i}")),
             per_metre=1.0,
         )
         for i in range(6)

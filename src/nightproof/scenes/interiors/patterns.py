@@ -130,5 +130,5 @@ def png(color: Array) -> bytes:
     from PIL import Image
 
     stream = io.BytesIO()
-    Image.fromarray(np.round(255 * np.clip(color, 0, 1)).astype(np.uint8)).save(stream, "PNG", optimize=True)
+    Image.fromarray(np.round(255 * np.clip(color, 0, 1)).astype(np.uint8)).save(stream, "PNG")
     return stream.getvalue()

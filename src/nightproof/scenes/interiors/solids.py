@@ -74,7 +74,7 @@ def box(width: float, height: float, depth: float) -> Solid:
     )
 
 
-def rounded_box(width: float, height: float, depth: float, radius: float, steps: int = 4, puff: float = 0.0) -> Solid:
+def rounded_box(width: float, height: float, depth: float, radius: float, steps: int = 3, puff: float = 0.0) -> Solid:
     """A box with round edges, and with cushions' bulging faces for `puff` metres."""
     half = np.array([width, height, depth]) / 2
     radius = min(radius, float(half.min()) * 0.999)
