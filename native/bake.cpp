@@ -195,6 +195,25 @@ nb::dict light(const TraceScene& owner, const Points& uv, const Corners& corners
     return found;
 }
 
+nb::tuple detail(const TraceScene& owner, const Points& uv, const Corners& corners, const Numbers& triangle,
+                 const Flags& back, int width, std::uint32_t number, const Numbers& texel, const Numbers& start,
+                 const Numbers& cover_triangle, int samples, unsigned threads) {
+    check(uv, corners, width, 32768);
+    if (samples < 1 || samples > 1024) throw nb::value_error("samples out of range");
+    const SceneView& scene = owner.view();
+    const BakePage page{uv.data(), corners.data(), triangle.data(), back.data(), static_cast<std::uint32_t>(width), number};
+    const BakeTexels texels{texel.data(), start.data(), cover_triangle.data(), texel.shape(0)};
+    check_texels(scene, page, corners, triangle, texels, start.shape(0), cover_triangle.shape(0));
+    const std::size_t n = texels.count, block = 1024;
+    std::vector<float> colour, place;
+    std::vector<std::uint32_t> local;
+    const BakeDetail result{room(colour, 3 * n), room(local, n), room(place, 2 * n)};
+    parallel_for((n + block - 1) / block, threads, [&](std::size_t i) {
+        detail_block(scene, page, texels, i * block, std::min((i + 1) * block, n), samples, result);
+    });
+    return nb::make_tuple(moved(std::move(colour)), moved(std::move(local)), moved(std::move(place)));
+}
+
 }  // namespace
 
 void bind_bake(nb::module_& m) {
@@ -206,4 +225,7 @@ void bind_bake(nb::module_& m) {
           nb::arg("width"), nb::arg("number"), nb::arg("texel"), nb::arg("start"), nb::arg("cover_triangle"),
           nb::arg("cameras"), nb::arg("gather_map").none(), nb::arg("settings"), nb::arg("moments"), nb::arg("threads"),
           nb::arg("watch").none());
+    m.def("bake_detail", &detail, nb::arg("scene"), nb::arg("uv"), nb::arg("corners"), nb::arg("triangle"), nb::arg("back"),
+          nb::arg("width"), nb::arg("number"), nb::arg("texel"), nb::arg("start"), nb::arg("cover_triangle"),
+          nb::arg("samples"), nb::arg("threads"));
 }

@@ -26,6 +26,7 @@ float luminance(Vec3 a) { return 0.2126f * a.x + 0.7152f * a.y + 0.0722f * a.z; 
 
 struct Place {
     std::uint32_t triangle;  // of the scene
+    std::uint32_t local;     // of the page
     float u, v;
     Vec3 position, normal;   // on the baked side
 };
@@ -58,6 +59,7 @@ Place place_in(const SceneView& scene, const BakePage& page, const Texel& texel,
     const double inward = 1e-4, third = 1.0 / 3;
     Place place;
     place.triangle = page.triangle[chosen];
+    place.local = chosen;
     place.u = static_cast<float>(best_u + (third - best_u) * inward);
     place.v = static_cast<float>(best_v + (third - best_v) * inward);
     const Triangle& triangle = scene.triangles[place.triangle];
@@ -298,6 +300,36 @@ void bake_block(const SceneView& scene, const BakePage& page, const BakeTexels& 
         }
     }
     for (std::size_t i = 0; i < works.size(); ++i) write(works[i], first + i, result);
+}
+
+void detail_block(const SceneView& scene, const BakePage& page, const BakeTexels& texels, std::size_t first,
+                  std::size_t last, int samples, const BakeDetail& detail) {
+    std::vector<SurfaceQuery> queries;
+    std::vector<SurfaceAnswer> answers(samples);
+    for (std::size_t i = first; i < last; ++i) {
+        const std::uint32_t number = texels.texel[i];
+        const Texel texel{number, bake_hash(page.number, number), number % page.width, number / page.width,
+                          texels.triangle + texels.start[i], texels.triangle + texels.start[i + 1]};
+        queries.clear();
+        for (int s = 0; s < samples; ++s) {
+            const BakePair at = bake_pair(texel.seed, static_cast<std::uint32_t>(s), kPlace);
+            const Place place = place_in(scene, page, texel, at);
+            queries.push_back({place.triangle, place.u, place.v, place.normal * -1.f});
+        }
+        surface_points(scene, queries.data(), queries.size(), answers.data());
+        float sum[3] = {0, 0, 0};
+        for (const SurfaceAnswer& a : answers) {
+            const Vec3 both = a.base_color + a.emission;
+            sum[0] += std::clamp(both.x, 0.f, 1.f);
+            sum[1] += std::clamp(both.y, 0.f, 1.f);
+            sum[2] += std::clamp(both.z, 0.f, 1.f);
+        }
+        for (int k = 0; k < 3; ++k) detail.colour[3 * i + k] = sum[k] / samples;
+        const Place centre = place_in(scene, page, texel, {0.5, 0.5});
+        detail.triangle[i] = centre.local;
+        detail.place[2 * i] = centre.u;
+        detail.place[2 * i + 1] = centre.v;
+    }
 }
 
 }  // namespace nightproof

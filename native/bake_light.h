@@ -66,4 +66,14 @@ constexpr std::size_t kBakeBlock = 32;  // texels whose paths advance together
 void bake_block(const SceneView&, const BakePage&, const BakeTexels&, std::size_t first, std::size_t last,
                 const std::vector<BakeCamera>&, const GatherMap*, const BakeSettings&, const BakeResult&);
 
+// What texels show besides light: base colour plus glow, each clipped to [0, 1], averaged over `samples` points; and the
+// place at the texel's centre: which triangle of the page, and where on it.
+struct BakeDetail {
+    float* colour;             // RGB
+    std::uint32_t* triangle;   // of the page
+    float* place;              // u, v
+};
+void detail_block(const SceneView&, const BakePage&, const BakeTexels&, std::size_t first, std::size_t last, int samples,
+                  const BakeDetail&);
+
 }  // namespace nightproof

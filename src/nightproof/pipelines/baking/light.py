@@ -21,9 +21,6 @@ from nightproof.scenes.flat import FlatScene
 
 Array = np.ndarray
 
-GATHER_ROUGHNESS = 0.3
-"""Metals smoother than this are not gathered from: what leaves them depends on the direction."""
-
 
 @dataclass(frozen=True)
 class Sampling:
@@ -199,9 +196,9 @@ def gather_map(flat: FlatScene, atlas: Atlas, pages: Sequence[LitPage] | None) -
         where[page.triangle, side] = number
         for k in range(6):
             uv[page.triangle, 6 * side + k] = corners[:, k]
-    mirrors = np.array([m.metallic > 0.5 and m.roughness < GATHER_ROUGHNESS for m in flat.materials], bool)
+    # Mirrors are gathered from like anything else: what they send on average, without caustics and their noise.
     clear = np.array([m.transmission > 0 or m.unlit for m in flat.materials], bool)
-    where[(mirrors | clear)[flat.triangle_material]] = -1
+    where[clear[flat.triangle_material]] = -1
     if pages is None:
         radiance = [np.zeros((p.height_px, p.width_px, 3), np.float32) for p in atlas.pages]
         valid = [np.ones((p.height_px, p.width_px), np.uint8) for p in atlas.pages]

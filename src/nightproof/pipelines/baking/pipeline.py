@@ -16,11 +16,12 @@ from nightproof.pipelines.baking import asset as glb
 from nightproof.pipelines.baking.atlas import Atlas, Surface, pack
 from nightproof.pipelines.baking.charts import cut
 from nightproof.pipelines.baking.checkpoints import Checkpoints, write_whole
+from nightproof.pipelines.baking.detail import detailed_page
 from nightproof.pipelines.baking.encode import encode_display
 from nightproof.pipelines.baking.fill import fill
 from nightproof.pipelines.baking.light import GatherMap, LitPage, Sampling, gather_map, light_pages, page_covers
 from nightproof.pipelines.baking.settings import BakeSettings, bake_settings
-from nightproof.pipelines.baking.smooth import chart_map, smooth
+from nightproof.pipelines.baking.smooth import bare_light, chart_map, smooth
 from nightproof.pipelines.baking.viewers import Sightings, camera_rows, chart_densities, sightings, viewers
 from nightproof.pipelines.pipeline import BudgetExceeded, Made, NotBakeable, Progress, Source, silent
 from nightproof.records.analysis import Analysis
@@ -37,7 +38,7 @@ VERSION = "1"
 UNBAKEABLE_SHARE = 0.02
 """So much of what is seen may be glass or cut-outs that are baked as if they were solid."""
 BYTES_PER_TRIANGLE = 9
-BYTES_PER_TEXEL = 0.22
+BYTES_PER_TEXEL = 0.13
 """Of compressed geometry and of a WebP page at 45 dB, measured on interiors."""
 TEXELS_PER_CPU_SECOND = 9000
 EXPOSURE_VIEWS = 12
@@ -52,6 +53,9 @@ class Prepared:
     cameras: list[Camera]
     seen: Sightings
     atlas: Atlas
+    """Of the asset: as fine as the views and the bytes allow."""
+    lit: Atlas
+    """The same charts with the texels that are lit by paths."""
     coarse: Atlas
     """The same charts with few texels, for paths to gather from."""
 
@@ -74,7 +78,7 @@ class BakingPipeline:
             return Unsuitable("its light would need more bytes than the file has")
         return Estimate(
             bytes_out=int(geometry + texels * BYTES_PER_TEXEL),
-            cpu_seconds=texels / TEXELS_PER_CPU_SECOND + 1e-5 * scene.triangles + 20,
+            cpu_seconds=BakeSettings().light_texels / TEXELS_PER_CPU_SECOND + 1e-5 * scene.triangles + 20,
             ssim=0.985,
             psnr_db=36.5,
         )
@@ -94,7 +98,7 @@ class BakingPipeline:
         exposure = _exposure(prepared, seed)
         pages = bake(prepared, settings, seed, exposure, checkpoints, threads, _within(progress, 0.08, 0.9))
         progress(0.9, "filtering")
-        shown = finish(prepared.atlas, pages, settings, threads)
+        shown = finish(prepared, pages, settings, threads)
         progress(0.96, "writing")
         names = _names(source, prepared.atlas.surfaces)
         data = _encoded(source, prepared, shown, exposure, names)
@@ -106,7 +110,7 @@ class BakingPipeline:
             shading="unlit",
             exposure=exposure,
             notes=_notes(flat, prepared),
-            work={"cpu_seconds": time.process_time() - started, "texels": float(prepared.atlas.texels)},
+            work={"cpu_seconds": time.process_time() - started, "texels": float(prepared.lit.texels)},
         )
 
 
@@ -128,10 +132,10 @@ def prepare(flat: FlatScene, settings: BakeSettings, seed: int, threads: int) ->
     density = chart_densities(seen, owner, count) * settings.texels_per_pixel
     packing = {"page_px": settings.page_px, "padding_px": settings.padding_px}
     atlas = pack(surfaces, first, density, max_texels=settings.max_texels, **packing)
-    coarse = pack(
-        surfaces, first, density, max_texels=max(settings.gather_texels, 4 * count), page_px=4096, padding_px=1
-    )
-    return Prepared(flat, Tracer(flat, threads), cameras, seen, atlas, coarse)
+    lit = pack(surfaces, first, density, max_texels=max(settings.light_texels, 8 * count), **packing)
+    packing |= {"page_px": 4096, "padding_px": 1}
+    coarse = pack(surfaces, first, density, max_texels=max(settings.gather_texels, 6 * count), **packing)
+    return Prepared(flat, Tracer(flat, threads), cameras, seen, atlas, lit, coarse)
 
 
 def bake(
@@ -163,8 +167,8 @@ def bake(
         )
     return light_pages(
         prepared.tracer,
-        prepared.atlas,
-        page_covers(prepared.atlas),
+        prepared.lit,
+        page_covers(prepared.lit),
         camera_rows(prepared.cameras),
         gather,
         base,
@@ -212,14 +216,21 @@ def _gathered(
     return gather_map(prepared.flat, prepared.coarse, pages)
 
 
-def finish(atlas: Atlas, pages: Sequence[LitPage], settings: BakeSettings, threads: int) -> list[tuple[Array, Array]]:
-    """Per page: radiance, filtered and filled everywhere; and where surfaces are."""
-    result = []
-    for page, found, lit in zip(atlas.pages, page_covers(atlas), pages, strict=True):
-        radiance = lit.radiance
+def finish(
+    prepared: Prepared, pages: Sequence[LitPage], settings: BakeSettings, threads: int
+) -> list[tuple[Array, Array]]:
+    """Per page of the asset: radiance, filled everywhere; and where surfaces are."""
+    light = []
+    for page, found, lit in zip(prepared.lit.pages, page_covers(prepared.lit), pages, strict=True):
         if settings.denoise:
-            radiance = smooth(radiance, lit.albedo, lit.valid, chart_map(page, found), threads)
-        result.append((fill(radiance, lit.valid), lit.valid))
+            bare = smooth(lit.radiance, lit.albedo, lit.valid, chart_map(page, found), threads)
+        else:
+            bare = bare_light(lit.radiance, lit.albedo, lit.valid)
+        light.append(fill(bare, lit.valid))
+    result = []
+    for number, found in enumerate(page_covers(prepared.atlas)):
+        radiance, known = detailed_page(prepared.tracer, prepared.atlas, number, found, prepared.lit, light, threads)
+        result.append((fill(radiance, known), known))
     return result
 
 

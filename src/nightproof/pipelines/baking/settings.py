@@ -10,8 +10,10 @@ from dataclasses import dataclass, fields, replace
 class BakeSettings:
     """Every number that changes the bytes of a bake."""
 
-    max_texels: int = 1_600_000
-    """Of all pages together."""
+    max_texels: int = 10_000_000
+    """Of all pages of the asset together; its bytes may allow fewer."""
+    light_texels: int = 900_000
+    """Of those that are lit by paths: light is smoother than texture."""
     page_px: int = 4096
     padding_px: int = 4
     texels_per_pixel: float = 1.25
@@ -44,9 +46,13 @@ class BakeSettings:
 
 
 _PRESETS = {
-    "draft": BakeSettings(max_texels=800_000, most_samples=32, error=0.04, gather_texels=80_000, viewers=128),
+    "draft": BakeSettings(
+        max_texels=6_000_000, light_texels=450_000, most_samples=32, error=0.04, gather_texels=80_000, viewers=128
+    ),
     "standard": BakeSettings(),
-    "strict": BakeSettings(max_texels=6_000_000, most_samples=256, error=0.01, gather_texels=300_000, viewers=384),
+    "strict": BakeSettings(
+        max_texels=24_000_000, light_texels=4_000_000, most_samples=256, error=0.01, gather_texels=300_000, viewers=384
+    ),
 }
 
 

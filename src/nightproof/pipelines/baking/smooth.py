@@ -14,7 +14,7 @@ Array = np.ndarray
 
 MARGIN_PX = 12
 """Texels round a chart, extrapolated from it, that the filter sees."""
-LEAST_TEXELS = 1500
+LEAST_TEXELS = 250
 """Smaller charts get a plain Gaussian: the network has nothing to go by there."""
 SPECULAR = 0.04
 """What dielectrics reflect at right angles: keeps the light on black surfaces finite."""
@@ -34,9 +34,8 @@ def smooth(
     chart: Int[Array, "h w"],
     threads: int,
 ) -> Float32[Array, "h w 3"]:
-    """Radiance without noise. Only light is filtered: texture detail, known without noise, is divided out before."""
-    detail = albedo + np.float32(SPECULAR)
-    light = np.where(valid[..., None], radiance / detail, 0).astype(np.float32)
+    """Light without noise: radiance over base colour. Texture detail, known without noise, is divided out before."""
+    light = bare_light(radiance, albedo, valid)
     result = light.copy()
     for number, box in _boxes(chart):
         own = (chart[box] == number) & valid[box]
@@ -47,7 +46,14 @@ def smooth(
         inner = (slice(MARGIN_PX, -MARGIN_PX), slice(MARGIN_PX, -MARGIN_PX))
         calm = denoise_lightmap(crop, threads=threads) if own.sum() >= LEAST_TEXELS else _blurred(crop)
         result[box] = np.where(own[..., None], calm[inner], result[box])
-    return np.maximum(result, 0) * detail
+    return np.maximum(result, 0)
+
+
+def bare_light(
+    radiance: Float32[Array, "h w 3"], albedo: Float32[Array, "h w 3"], valid: Bool[Array, "h w"]
+) -> Float32[Array, "h w 3"]:
+    """Radiance over base colour; zero where nothing is known."""
+    return np.where(valid[..., None], radiance / (albedo + np.float32(SPECULAR)), 0).astype(np.float32)
 
 
 def _boxes(chart: Int[Array, "h w"]) -> list[tuple[int, tuple[slice, slice]]]:
