@@ -218,7 +218,8 @@ def _numbers(value: Any) -> tuple[list[int], bool]:
     if isinstance(value, str):
         return [], bool(POINTER.match(value))
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    numbers, pointers = [], False
+    numbers: list[int] = []
+    pointers = False
     for item in inner:
         more, also = _numbers(item)
         numbers, pointers = numbers + more, pointers or also

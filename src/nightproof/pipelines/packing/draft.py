@@ -1,0 +1,46 @@
+"""The document under work: its JSON copied, and beside it what replaces accessors and images."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from nightproof.pipelines.packing.references import Survey, survey
+from nightproof.pipelines.packing.streams import Stream
+from nightproof.scenes.gltf import GltfDocument
+
+
+@dataclass
+class Draft:
+    """Changed step by step; the document that it was taken from never is."""
+
+    document: GltfDocument
+    json: dict[str, Any]
+    survey: Survey
+    streams: dict[int, Stream] = field(default_factory=dict)
+    """Accessor → what it becomes. Accessors without one keep their bytes."""
+    images: dict[int, tuple[bytes, str]] = field(default_factory=dict)
+    """Image → bytes and MIME type. Images without one keep theirs."""
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, document: GltfDocument) -> Draft:
+        json = copy.deepcopy(document.json)
+        return cls(document, json, survey(json))
+
+    def resurvey(self) -> None:
+        """Find the references anew, after accessors were added or attributes dropped."""
+        self.survey = survey(self.json)
+
+    def add_accessor(self, stream: Stream) -> int:
+        self.json["accessors"].append({})
+        index = len(self.json["accessors"]) - 1
+        self.streams[index] = stream
+        return index
+
+    def use_extension(self, name: str, *, required: bool) -> None:
+        for key in ("extensionsUsed", "extensionsRequired") if required else ("extensionsUsed",):
+            names = self.json.setdefault(key, [])
+            if name not in names:
+                names.append(name)

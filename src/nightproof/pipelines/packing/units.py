@@ -1,0 +1,74 @@
+"""Which primitives share vertices, and which may therefore be welded and reordered together.
+
+A unit is a set of triangle primitives with exactly the same attributes and morph targets, whose accessors nobody else
+uses. Within a unit vertices can be merged and moved freely. Everything else keeps its order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from nightproof.pipelines.packing.draft import Draft
+from nightproof.pipelines.packing.references import UNDERSTOOD
+
+DRACO = "KHR_draco_mesh_compression"
+TRIANGLES = 4
+
+
+@dataclass(frozen=True)
+class Place:
+    """One primitive."""
+
+    mesh: int
+    value: dict[str, Any]
+
+    @property
+    def vertex_accessors(self) -> tuple[int, ...]:
+        """Attributes, then those of every morph target."""
+        targets = [index for target in self.value.get("targets", []) for index in target.values()]
+        return (*self.value["attributes"].values(), *targets)
+
+
+@dataclass(frozen=True)
+class Unit:
+    places: tuple[Place, ...]
+
+
+def primitives(json: dict[str, Any]) -> Iterator[Place]:
+    for m, mesh in enumerate(json.get("meshes", [])):
+        for value in mesh["primitives"]:
+            yield Place(m, value)
+
+
+def find_units(draft: Draft) -> list[Unit]:
+    uses = Counter(ref.index for ref in draft.survey.references if ref.array == "accessors")
+    groups: dict[tuple, list[Place]] = defaultdict(list)
+    for place in primitives(draft.json):
+        groups[_shape(place)].append(place)
+    return [Unit(tuple(places)) for places in groups.values() if _free(draft, places, uses)]
+
+
+def _shape(place: Place) -> tuple:
+    targets = tuple(tuple(sorted(target.items())) for target in place.value.get("targets", []))
+    return (tuple(sorted(place.value["attributes"].items())), targets)
+
+
+def _free(draft: Draft, places: list[Place], uses: Counter[int]) -> bool:
+    inside: Counter[int] = Counter(index for place in places for index in place.vertex_accessors)
+    accessors = draft.json.get("accessors", [])
+    counts = {accessors[index].get("count") for index in inside}
+    return (
+        all(place.value.get("mode", TRIANGLES) == TRIANGLES and _plain(place.value) for place in places)
+        and "POSITION" in places[0].value["attributes"]
+        and len(counts) == 1
+        and all(uses[index] == times and index not in draft.survey.pinned for index, times in inside.items())
+    )
+
+
+def _plain(primitive: dict[str, Any]) -> bool:
+    """Draco's own bytes are smaller than ours; unknown extensions may give the vertices another meaning."""
+    extensions = primitive.get("extensions", {})
+    return DRACO not in extensions and extensions.keys() <= UNDERSTOOD
