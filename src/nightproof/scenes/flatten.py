@@ -133,7 +133,7 @@ def _place(
         soup.add(_bent(shape, blended), np.eye(4), replace(instance, skinned=True, animated=animated))
         return
     for copy, world in enumerate(copies(document, draw.node_index, placement.worlds[draw.node_index])):
-        if np.linalg.matrix_rank(world[:3, :3]) < 2:
+        if not cofactors(world[:3, :3]).any():  # no area is left of any triangle
             notes.append(f"{draw.node.pointer}: scaled to nothing, left out")
             continue
         soup.add(shape, world, replace(instance, copy=copy))

@@ -8,6 +8,7 @@ Meaning (nodes, materials, lights) is left to `scenes.flatten` and the files bes
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,8 @@ ARRAYS = (
     *("accessors", "animations", "buffers", "bufferViews", "cameras", "images", "materials", "meshes", "nodes"),
     *("samplers", "scenes", "skins", "textures"),
 )
+VERSION = re.compile(r"^2\.\d{1,3}$")
+"""Minor versions are compatible by their promise."""
 GEOMETRY_EXTENSIONS = frozenset(
     {
         *("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_compression"),
@@ -135,6 +138,8 @@ class GltfDocument:
     def _buffer(self, index: int) -> memoryview:
         if index not in self._buffers:
             buffer = self.fields("buffers", index)
+            if "uri" not in buffer:
+                raise buffer.broken("", "has no data: neither `uri` nor a binary chunk")
             data, _ = self._fetch(buffer.text("uri"), buffer.at("uri"))
             self._buffers[index] = _of_length(data, buffer)
         return self._buffers[index]
@@ -206,24 +211,11 @@ def _read_files(document: GltfDocument, text: bytes) -> None:
 
 
 def _require_data(document: GltfDocument) -> None:
+    """Open what has a URI at once; a buffer without any is a fault only when something reads it."""
     for i, buffer in enumerate(document.root.children("buffers")):
-        if "uri" not in buffer and i not in document._buffers and _is_used(document, i):
-            raise buffer.broken("", "has no data: neither `uri` nor a binary chunk")
         uri = buffer.text("uri", "")
         if uri and not is_remote(uri):
             document._buffer(i)
-
-
-def _is_used(document: GltfDocument, index: int) -> bool:
-    """Whether a buffer view reads the buffer: meshopt leaves placeholders that none does without its extension."""
-    return any(
-        view.reference("buffer", "buffers") == index and not _meshopt(view)
-        for view in document.root.children("bufferViews")
-    )
-
-
-def _meshopt(view: Fields) -> bool:
-    return any(view.extension(name) is not None for name in ("EXT_meshopt_compression", "KHR_meshopt_compression"))
 
 
 def _of_length(data: bytes | memoryview, buffer: Fields) -> memoryview:
@@ -238,9 +230,11 @@ def _check(document: GltfDocument) -> None:
     asset = root.child("asset")
     if asset is None:
         raise BrokenScene("`asset` is missing", "/")
-    version = asset.text("minVersion", "") or asset.text("version")
-    if version.split(".")[0] != "2" or (("minVersion" in asset) and version not in ("2.0",)):
-        raise asset.broken("version", f"glTF version {version[:20]}; this reads 2.0")
+    version, least = asset.text("version"), asset.text("minVersion", "2.0")
+    if not VERSION.match(version):
+        raise asset.broken("version", f"glTF version {version[:20]!r}; this reads 2.0")
+    if not VERSION.match(least) or int(least[2:]) > int(version[2:]):
+        raise asset.broken("minVersion", f"{least[:20]!r} for a file of version {version}")
     for array in ARRAYS:
         if array in root:
             list(root.children(array))

@@ -48,6 +48,8 @@ def _opened(data: bytes, mime: str, pointer: str):  # type: ignore[no-untyped-de
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of bombs at its own limit; ours follows
             image = Image.open(io.BytesIO(data), formats=[FORMATS[mime]])
+    except Image.DecompressionBombError:
+        raise SceneTooLarge("an image of more pixels than any scene needs", pointer) from None
     except Exception as error:
         reason = "cannot identify it" if "cannot identify" in str(error) else str(error)[:80]
         raise BrokenScene(f"the image cannot be read: {reason}", pointer) from None

@@ -59,10 +59,26 @@ def _geometry(document: GltfDocument) -> Iterable[Any]:
         for node in nodes
         if "camera" not in node and LIGHTS not in node.get("extensions", {})
     ]
-    animated = set(_sampled(document))
-    for index in range(document.count("accessors")):
-        if index not in animated:
-            yield document.accessor(index).tobytes()
+    for index in _drawn(document):
+        yield document.accessor(index).tobytes()
+
+
+def _drawn(document: GltfDocument) -> list[int]:
+    """The accessors that meshes, skins and GPU instances read."""
+    found: dict[int | None, None] = {}
+    for mesh in document.root.children("meshes"):
+        for primitive in mesh.children("primitives"):
+            for holder in (primitive.child("attributes"), *primitive.children("targets")):
+                found |= dict.fromkeys(holder.reference(name, "accessors") for name in holder.value) if holder else {}
+            found[primitive.reference("indices", "accessors")] = None
+    for skin in document.root.children("skins"):
+        found[skin.reference("inverseBindMatrices", "accessors")] = None
+    for node in document.root.children("nodes"):
+        instancing = node.extension("EXT_mesh_gpu_instancing")
+        attributes = instancing.child("attributes") if instancing else None
+        if attributes:
+            found |= dict.fromkeys(attributes.reference(name, "accessors") for name in attributes.value)
+    return [index for index in found if index is not None]
 
 
 def _materials(document: GltfDocument) -> Iterable[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from nightproof.scenes.broken import BrokenScene
 
@@ -59,11 +59,12 @@ def _path_beside(uri: str, folder: Path | None, pointer: str) -> Path:
 def _decode_data_uri(uri: str, pointer: str) -> tuple[bytes, str]:
     head, comma, body = uri.partition(",")
     mime, _, encoding = head[len("data:") :].partition(";")
-    if not comma or not encoding.endswith("base64"):
-        raise BrokenScene("is no base64 data URI", pointer)
+    if not comma:
+        raise BrokenScene("is no data URI", pointer)
     if not mime.startswith(DATA_MIME_TYPES):
         raise BrokenScene(f"a data URI of type {mime[:40]!r}", pointer)
     try:
-        return base64.b64decode(unquote(body), validate=True), mime
+        plain = not encoding.endswith("base64")
+        return (unquote_to_bytes(body) if plain else base64.b64decode(unquote(body), validate=True)), mime
     except (binascii.Error, ValueError):
         raise BrokenScene("is not valid base64", pointer) from None

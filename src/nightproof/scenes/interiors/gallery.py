@@ -209,6 +209,6 @@ def _knot() -> Solid:
         side = side / np.linalg.norm(side, axis=-1, keepdims=True)
         other = np.cross(ahead, side)
         angle = (2 * np.pi * v)[..., None]
-        return centre + 0.042 * (np.cos(angle) * side + np.sin(angle) * other)
+        return centre + 0.042 * (np.cos(angle) * side - np.sin(angle) * other)
 
     return sheet(shape, 181, 19, (2.0, 0.2))

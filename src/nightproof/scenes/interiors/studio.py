@@ -98,7 +98,8 @@ class Interior:
         self._show({"name": name, "extensions": {"KHR_lights_punctual": {"light": len(lights) - 1}}}, at)
 
     def glb(self) -> bytes:
-        return write_glb(self.json | {"buffers": [{"byteLength": len(self.binary)}]}, bytes(self.binary))
+        buffers = {"buffers": [{"byteLength": len(self.binary)}]} if self.binary else {}
+        return write_glb(self.json | buffers, bytes(self.binary))
 
     def _show(self, node: dict[str, Any], at: Point) -> None:
         if any(at):
