@@ -1,0 +1,312 @@
+"""The independent check of our tracer: Mitsuba 3 renders a few views of the job, and must see the same.
+
+`audit` runs Mitsuba in a child process (`auditor_process`), with seeds of its own, at a modest size, and compares by
+`auditor_statistics`. It measures noise instead of assuming it, and takes more samples before it gives up. Three
+answers: "agrees", "disagrees" (raised as `AuditDisagreement` by `require_agreement`), "undecided".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from nightproof.errors import NightproofError
+from nightproof.kernels.metrics import compare
+from nightproof.rendering.auditor_probe import AuditorProbe, probe
+from nightproof.rendering.auditor_process import AuditorFailed, Limits, MitsubaProcess
+from nightproof.rendering.auditor_statistics import (
+    SQUARES_PX,
+    Z_MEAN,
+    Seen,
+    Tolerance,
+    differing_share,
+    mean_difference,
+)
+from nightproof.rendering.denoise import denoise
+from nightproof.rendering.display import auto_exposure, to_display
+from nightproof.rendering.tracer import DEFAULT_MAX_DEPTH, Rendered, Tracer
+from nightproof.scenes.camera import Camera
+from nightproof.scenes.flat import FlatScene
+
+__all__ = ["AuditDisagreement", "AuditReport", "AuditorProbe", "MitsubaRenderer", "audit", "probe", "require_agreement"]
+
+NATIVE_SAMPLES_RATIO = 4
+"""Our samples per Mitsuba sample: ours are cheap, and then most of the noise is Mitsuba's."""
+PASSES = 8
+"""Independent passes per Mitsuba picture, from which its noise is estimated."""
+
+
+class AuditDisagreement(NightproofError):
+    """Mitsuba sees another picture than our tracer, beyond noise and tolerance: one of the two is wrong."""
+
+    hint = (
+        "The job stops here, since nothing measured against this reference would mean anything. "
+        "Please report it with the scene; `--policy draft --environment none` may narrow it down."
+    )
+
+    def __init__(self, report: AuditReport) -> None:
+        self.report = report
+        super().__init__(f"the auditor disagrees with our renderer: {'; '.join(report.reasons)}")
+
+
+class Renders(Protocol):
+    """What is audited."""
+
+    def render(self, camera: Camera, *, samples: int, seed: int, max_depth: int) -> Rendered:
+        """A picture with its noise; see `Tracer.render`."""
+
+
+@dataclass(frozen=True)
+class AuditSettings:
+    """How large and how long. The defaults cost about 10 CPU-seconds a view without LLVM, 2 with it."""
+
+    pixels: int = 96 * 96
+    """Per view; cameras are scaled to about that, keeping their shape."""
+    samples: int = 32
+    """Of Mitsuba, per pixel and round."""
+    rounds: int = 3
+    """Each doubles the samples where noise leaves the mean undecided."""
+    max_depth: int = DEFAULT_MAX_DEPTH
+    tolerance: Tolerance = field(default_factory=Tolerance)
+
+
+@dataclass(frozen=True)
+class ViewAudit:
+    """One view."""
+
+    name: str
+    native_mean: float
+    mitsuba_mean: float
+    ssim: float
+    """Of the two pictures, denoised and as displayed."""
+    self_ssim: float
+    """Of Mitsuba's two halves, likewise: how much of the rest is noise."""
+    differing: Mapping[str, float]
+    """Share of squares that differ, by their side in pixels."""
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """What was compared and what follows."""
+
+    verdict: str
+    """agrees, disagrees or undecided."""
+    reasons: tuple[str, ...]
+    mean_difference: float
+    """Native against Mitsuba over all views, relative."""
+    mean_error: float
+    """One standard error of it."""
+    views: tuple[ViewAudit, ...]
+    samples: int
+    variant: str
+    versions: Mapping[str, str]
+    tolerance: Mapping[str, float]
+    notes: tuple[str, ...]
+    """What Mitsuba cannot express of this scene."""
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def require_agreement(report: AuditReport) -> AuditReport:
+    """The report itself, unless it disagrees. Raises `AuditDisagreement`."""
+    if report.verdict == "disagrees":
+        raise AuditDisagreement(report)
+    return report
+
+
+def audit(
+    flat: FlatScene,
+    cameras: Sequence[Camera],
+    *,
+    seed: int,
+    native: Renders | None = None,
+    settings: AuditSettings | None = None,
+    limits: Limits | None = None,
+    probed: AuditorProbe | None = None,
+) -> AuditReport:
+    """Compare our tracer with Mitsuba on `cameras`.
+
+    Args:
+        flat: the scene as it is to be; Mitsuba gets it from here.
+        seed: of Mitsuba's and our noise.
+        native: what is audited; our `Tracer` of `flat` if None.
+        probed: which Mitsuba to use; `probe()` if None.
+
+    Raises:
+        AuditorFailed: Mitsuba does not run here, crashed, or exceeded its limits.
+    """
+    settings, limits, probed = settings or AuditSettings(), limits or Limits(), probed or probe()
+    if not probed.variant:
+        raise AuditorFailed(f"Mitsuba does not run on this machine: {probed.reason}")
+    if not cameras:
+        raise ValueError("an audit needs at least one view")
+    tracer = native or Tracer(flat, limits.threads)
+    resized = [resize(camera, settings.pixels) for camera in cameras]
+    with MitsubaProcess(probed.variant, limits, llvm_library=probed.llvm_library) as child:
+        notes: tuple[str, ...] = child.call("load", flat)
+        pairs = [_Pair(camera) for camera in resized]
+        for attempt in range(settings.rounds):
+            for number, pair in enumerate(pairs):
+                pair.add(tracer, child, settings, attempt, seed + 1000 * number)
+            difference, error = mean_difference([p.native for p in pairs], [p.mitsuba for p in pairs])
+            if Z_MEAN * error < settings.tolerance.mean:
+                break
+    views = tuple(_judge(pair, settings.tolerance) for pair in pairs)
+    verdict, reasons = _verdict(views, difference, error, settings.tolerance)
+    return AuditReport(
+        verdict,
+        reasons,
+        difference,
+        error,
+        views,
+        pairs[0].samples,
+        probed.variant,
+        dict(probed.versions),
+        asdict(settings.tolerance),
+        notes,
+        seed,
+    )
+
+
+def resize(camera: Camera, pixels: int) -> Camera:
+    """The same view with about that many pixels."""
+    scale = (pixels / (camera.width_px * camera.height_px)) ** 0.5
+    width, height = (max(16, round(side * scale)) for side in (camera.width_px, camera.height_px))
+    return replace(camera, width_px=width, height_px=height)
+
+
+@dataclass
+class _Pair:
+    """Both renderers' pictures of one view, growing with every round. Halves of Mitsuba's samples are kept apart."""
+
+    camera: Camera
+    samples: int = 0
+    native_total: Rendered | None = None
+    halves: list[Any] = field(default_factory=list)
+
+    def add(self, tracer: Renders, child: MitsubaProcess, settings: AuditSettings, attempt: int, seed: int) -> None:
+        """Double the samples (or take the first ones)."""
+        new = settings.samples if attempt == 0 else self.samples
+        base = (seed * 2654435761 + attempt * 97 + 1) % 2**31
+        half = {"samples": max(1, new // 2), "max_depth": settings.max_depth, "passes": PASSES // 2}
+        pictures = [child.call("render", self.camera, half | {"seed": base + 104729 * index}) for index in (0, 1)]
+        ours = tracer.render(
+            self.camera, samples=new * NATIVE_SAMPLES_RATIO, seed=base + 7, max_depth=settings.max_depth
+        )
+        first = self.native_total is None
+        self.native_total = ours if first else _average(self.native_total, ours)
+        self.halves = pictures if first else [_average(*both) for both in zip(self.halves, pictures, strict=True)]
+        self.samples += new
+
+    @property
+    def native(self) -> Seen:
+        assert self.native_total is not None
+        return Seen(self.native_total.color, self.native_total.sample_variance)
+
+    @property
+    def mitsuba(self) -> Seen:
+        both = _average(*self.halves)
+        return Seen(both.color, both.sample_variance)
+
+
+def _average(one: Any, other: Any) -> Any:
+    """Two independent pictures of equally many samples as one."""
+    return Rendered(
+        (one.color + other.color) / 2,
+        (one.albedo + other.albedo) / 2,
+        (one.normal + other.normal) / 2,
+        (one.sample_variance + other.sample_variance) / 4,
+    )
+
+
+def _judge(pair: _Pair, tolerance: Tolerance) -> ViewAudit:
+    assert pair.native_total is not None
+    native, mitsuba = pair.native, pair.mitsuba
+    clean = {"native": pair.native_total, "mitsuba": _average(*pair.halves), "a": pair.halves[0], "b": pair.halves[1]}
+    shown = {name: denoise(picture.color, picture.albedo, picture.normal) for name, picture in clean.items()}
+    exposure = auto_exposure([shown["mitsuba"]])
+
+    def ssim(one: str, other: str) -> float:
+        return compare(to_display(shown[one], exposure), to_display(shown[other], exposure)).ssim
+
+    return ViewAudit(
+        name=pair.camera.name,
+        native_mean=float(native.color.mean(dtype=np.float64)),
+        mitsuba_mean=float(mitsuba.color.mean(dtype=np.float64)),
+        ssim=ssim("native", "mitsuba"),
+        self_ssim=ssim("a", "b"),
+        differing={str(side): differing_share(native, mitsuba, side, tolerance.square) for side in SQUARES_PX},
+    )
+
+
+def _verdict(
+    views: Sequence[ViewAudit], difference: float, error: float, tolerance: Tolerance
+) -> tuple[str, tuple[str, ...]]:
+    reasons = []
+    if abs(difference) > tolerance.mean + Z_MEAN * error:
+        reasons.append(f"means differ by {difference:+.1%} ± {error:.1%}, {tolerance.mean:.1%} is allowed")
+    for number, view in enumerate(views):
+        title = f"view {view.name or number}"
+        side, share = max(view.differing.items(), key=lambda item: item[1])
+        if share > tolerance.area:
+            reasons.append(
+                f"{title}: {share:.1%} of squares of {side} pixels differ by more than {tolerance.square:.0%}"
+            )
+        if 1 - view.ssim > 2 * (1 - view.self_ssim) + tolerance.ssim_slack:
+            reasons.append(f"{title}: SSIM {view.ssim:.4f}, where noise alone gives {view.self_ssim:.4f}")
+    if reasons:
+        return "disagrees", tuple(reasons)
+    if Z_MEAN * error > 2 * tolerance.mean:
+        return "undecided", (f"means known to ± {error:.1%} only: too noisy to tell",)
+    return "agrees", ()
+
+
+@dataclass
+class MitsubaRenderer:
+    """Mitsuba in the place of our tracer, for scenes with materials that ours doesn't know. A context manager."""
+
+    flat: FlatScene
+    limits: Limits = field(default_factory=Limits)
+    probed: AuditorProbe | None = None
+    notes: tuple[str, ...] = ()
+    _child: MitsubaProcess | None = None
+
+    def render(
+        self,
+        camera: Camera,
+        *,
+        samples: int,
+        seed: int,
+        max_depth: int = DEFAULT_MAX_DEPTH,
+        crop: tuple[int, int, int, int] | None = None,
+    ) -> Rendered:
+        """As `Tracer.render`; slower. Raises `AuditorFailed`."""
+        options = {"samples": samples, "seed": seed % 2**31, "max_depth": max_depth, "crop": crop}
+        picture = self._started().call("render", camera, options)
+        return Rendered(picture.color, picture.albedo, picture.normal, picture.sample_variance)
+
+    def _started(self) -> MitsubaProcess:
+        if self._child is None:
+            probed = self.probed or probe()
+            if not probed.variant:
+                raise AuditorFailed(f"Mitsuba does not run on this machine: {probed.reason}")
+            self._child = MitsubaProcess(probed.variant, self.limits, llvm_library=probed.llvm_library)
+            self.notes = self._child.call("load", self.flat)
+        return self._child
+
+    def close(self) -> None:
+        """End the child; a later `render` starts another."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+
+    def __enter__(self) -> MitsubaRenderer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
