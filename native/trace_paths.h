@@ -9,7 +9,7 @@ namespace NIGHTPROOF_ISA {
 
 constexpr uint32_t kPairsPerBounce = 3;
 constexpr uint32_t kFirstBouncePair = 1;  // pair 0 places the ray in the pixel
-constexpr int kFirstRoulette = 2;         // scatterings before Russian roulette
+constexpr int kFirstRoulette = 3;         // scatterings before Russian roulette
 constexpr float kSmooth = 0.1f;           // roughness up to which the denoiser's guides look further
 
 struct Path {
@@ -138,7 +138,7 @@ static inline bool pass_pane(const SceneView& scene, Path& path, const Surface& 
 
 static inline bool survives(Path& path, uint32_t scatterings) {
     if (scatterings < kFirstRoulette) return true;
-    const float odds = low(greatest(path.throughput) * path.stretch, 0.97f);
+    const float odds = low(root(greatest(path.throughput) * path.stretch), 0.97f);
     if (!(odds > 0.f)) return false;
     if (odds >= 0.97f) return true;
     const uint32_t bits = mix(mix(path.seed ^ 0x2545f491u, path.index), scatterings);
