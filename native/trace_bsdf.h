@@ -94,8 +94,9 @@ static inline Odds odds(const Bsdf& b, float cosine) {
         o.reflect = b.transmission * f;
         o.transmit = b.transmission * (1.f - f) * luminance(b.base);
     } else if (b.inside) {
-        o.reflect = f;
-        o.transmit = 1.f - f;
+        // Never 0: where the mean normal reflects totally, tilted facets still let some light out.
+        o.reflect = high(f, 0.02f);
+        o.transmit = high(1.f - f, 0.05f);
     } else {
         const float volume = b.kind == kVolume ? (1.f - b.metallic) * b.transmission : 0.f;
         const float diffuse = b.kind == kVolume ? (1.f - b.metallic) * (1.f - b.transmission) : 1.f - b.metallic;

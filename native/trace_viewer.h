@@ -9,8 +9,7 @@ namespace NIGHTPROOF_ISA {
 constexpr int kViewerLayers = 32;
 
 // log2 of the texels between two neighbouring samples: area of the triangle in texels over its area on the screen.
-static inline float texture_lod(const SceneView& scene, const Triangle& triangle, const TextureUse& use, float cosine,
-                                float spacing) {
+static inline float texture_lod(const SceneView& scene, const Triangle& triangle, const TextureUse& use, float spacing) {
     const Texture& texture = scene.textures[use.texture];
     const Uv a = texcoord(scene, triangle, {1, 0, 0}, use), b = texcoord(scene, triangle, {0, 1, 0}, use),
              c = texcoord(scene, triangle, {0, 0, 1}, use);
@@ -20,14 +19,12 @@ static inline float texture_lod(const SceneView& scene, const Triangle& triangle
                          texture.level[0].height;
     // Isotropic along the less foreshortened axis: anisotropic filtering, which viewers switch on, stays sharp there;
     // the supersampling takes care of the other axis.
-    (void)cosine;
     return area > 0.f && texels > 0.f ? 0.5f * std::log2(texels / area) + std::log2(high(spacing, 1e-20f)) : 0.f;
 }
 
-static inline Texel read(const SceneView& scene, const Triangle& triangle, Weights w, const TextureUse& use, float cosine,
-                         float spacing) {
+static inline Texel read(const SceneView& scene, const Triangle& triangle, Weights w, const TextureUse& use, float spacing) {
     const Uv at = texcoord(scene, triangle, w, use);
-    return filtered(scene, use.texture, at.u, at.v, texture_lod(scene, triangle, use, cosine, spacing));
+    return filtered(scene, use.texture, at.u, at.v, texture_lod(scene, triangle, use, spacing));
 }
 
 // Outgoing radiance and alpha of an unlit surface towards the viewer; `spacing` metres between samples there.
@@ -35,16 +32,15 @@ static inline Texel shown(const SceneView& scene, const Hit& hit, Vec3 direction
     const Triangle& triangle = scene.triangles[hit.triangle];
     const Material& material = scene.materials[triangle.material];
     const Weights w = weights(hit.u, hit.v);
-    const float cosine = magnitude(dot(geometric_normal(scene, triangle), direction));
     Texel color{material.base_color[0], material.base_color[1], material.base_color[2], material.base_color[3]};
     if (material.base_texture.texture >= 0) {
-        const Texel t = read(scene, triangle, w, material.base_texture, cosine, spacing);
+        const Texel t = read(scene, triangle, w, material.base_texture, spacing);
         color = {color.r * t.r, color.g * t.g, color.b * t.b, color.a * t.a};
     }
     const float towards[3] = {-direction.x, -direction.y, -direction.z};
     for (int axis = 0; axis < 3; ++axis) {
         if (material.sh_texture[axis].texture < 0) continue;
-        const Texel t = read(scene, triangle, w, material.sh_texture[axis], cosine, spacing);
+        const Texel t = read(scene, triangle, w, material.sh_texture[axis], spacing);
         color.r += towards[axis] * t.r;
         color.g += towards[axis] * t.g;
         color.b += towards[axis] * t.b;
@@ -63,7 +59,8 @@ static inline Texel shown(const SceneView& scene, const Hit& hit, Vec3 direction
 }
 
 // Front to back through whatever is transparent, then the environment.
-static inline void look(const SceneView& scene, CameraRay ray, float cone, float* pixel) {
+static inline void look(const SceneView& scene, const CameraView& camera, CameraRay ray, float cone, float* pixel) {
+    cone *= -dot(ray.direction, camera.backward);  // samples lie evenly on a plane, not on a sphere
     float open = 1.f, travelled = 0.f;
     Vec3 sum = grey(0);
     for (int layer = 0; layer < kViewerLayers && open > 1e-3f; ++layer) {
@@ -95,7 +92,8 @@ static void viewer_row(const SceneView& scene, const CameraView& camera, int sid
         pixel[0] = pixel[1] = pixel[2] = pixel[3] = 0.f;
         for (int j = 0; j < side; ++j)
             for (int i = 0; i < side; ++i)
-                look(scene, camera_ray(camera, left + column + (i + 0.5f) * cell, top + row + (j + 0.5f) * cell), cone, pixel);
+                look(scene, camera, camera_ray(camera, left + column + (i + 0.5f) * cell, top + row + (j + 0.5f) * cell), cone,
+                     pixel);
         for (int i = 0; i < 4; ++i) pixel[i] *= cell * cell;
     }
 }

@@ -24,7 +24,7 @@ Array = np.ndarray
 
 DEFAULT_MAX_DEPTH = 32
 """Path length in edges, as Mitsuba counts: 1 shows emission, 2 adds direct light. Russian roulette ends most paths."""
-SOBOL_BOUNCES = 4
+SOBOL_BOUNCES = 2
 """Later bounces take hashed random numbers: nothing is left there for a low-discrepancy sequence to gain."""
 MAX_IMAGE_PX = 1 << 28
 
