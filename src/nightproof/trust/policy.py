@@ -76,7 +76,7 @@ DRAFT = Policy(
         _claim("psnr", 30.0, 20.0, 0.10, required=True),
         _claim("flip", 0.15, 0.60, 0.10, required=True),
         _claim("lpips", 0.10, 0.40, 0.10),
-        _claim("vmaf", 80.0, 40.0, 0.10),
+        _claim("vmaf", 80.0, 60.0, 0.10),
     ),
     image_px=256,
     segment_frames=3,

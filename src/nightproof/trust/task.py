@@ -1,0 +1,37 @@
+"""What a verifier is asked to measure: everything that its evidence depends on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nightproof.records.record import Record
+from nightproof.trust.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(Record):
+    """One measurement. Its digest names the evidence in a verifier's folder."""
+
+    kind: ClassVar[str] = "measurement-task"
+
+    source_sha256: str
+    asset_sha256: str
+    """Of the file that a viewer opens."""
+    policy: Policy
+    complexity: float
+    exposure: float
+    environment: str
+    """`none`, `studio`, `sky`, or the SHA-256 of a user's file."""
+    shading: str
+    nonce: str
+    """Of the job: views cannot be known before the asset is."""
+
+    def view_seed(self, verifier: str) -> int:
+        """Rule S2: one seed for all verifiers, or one each where the policy wants independent views; 32 bits."""
+        own = verifier if self.policy.independent_views else "all"
+        facts = (
+            f"nightproof/views/v1\n{self.source_sha256}\n{self.asset_sha256}\n{self.policy.digest}\n{self.nonce}\n{own}"
+        )
+        return int.from_bytes(hashlib.sha256(facts.encode()).digest()[:4], "big")

@@ -1,0 +1,107 @@
+"""The real pairs: the source path traced, the asset as a viewer shows it, from the view sampler's cameras."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nightproof.kernels.rays import RayCaster
+from nightproof.rendering.display import to_display
+from nightproof.rendering.reference import Agreement, ReferenceRenderer
+from nightproof.rendering.tracer import Tracer
+from nightproof.rendering.viewer import viewer_image
+from nightproof.scenes.camera import Camera
+from nightproof.scenes.environment import named_environment, read_environment
+from nightproof.scenes.flatten import flatten
+from nightproof.scenes.gltf import load_gltf
+from nightproof.scenes.views import ViewSampler
+from nightproof.trust.metrics.metric import Image
+from nightproof.trust.task import Task
+
+FIRST_SAMPLES = {"draft": 16}
+MOST_SAMPLES = {"draft": 256}
+
+
+@dataclass(frozen=True)
+class FolderCache:
+    """Reference images as files by key; shared by the verifiers of one machine, and the certificate says so."""
+
+    folder: Path
+
+    def get(self, key: str) -> bytes | None:
+        with suppress(OSError):
+            return (self.folder / key).read_bytes()
+        return None
+
+    def put(self, key: str, value: bytes) -> None:
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            draft = self.folder / f"{key}.{os.getpid()}"
+            draft.write_bytes(value)
+            draft.replace(self.folder / key)
+
+
+class RenderedPairs:
+    """`ViewPairs` of a source and an asset, both as files."""
+
+    def __init__(
+        self,
+        source: Path,
+        asset: Path,
+        task: Task,
+        seed: int,
+        *,
+        cache: Path,
+        environment_file: Path | None = None,
+        threads: int = 1,
+    ) -> None:
+        environment = read_environment(environment_file) if environment_file else named_environment(task.environment)
+        before, after = flatten(load_gltf(source), environment), flatten(load_gltf(asset), environment)
+        rays = RayCaster(before.positions, before.triangles, threads=threads)
+        self._sampler = ViewSampler(before, rays, task.policy.image_px, task.policy.image_px)
+        self._seed, self._exposure, self._unlit = seed, task.exposure, task.shading == "unlit"
+        store = FolderCache(cache)
+        self._source = ReferenceRenderer(
+            Tracer(before, threads=threads), f"{task.source_sha256}/{task.environment}", task.exposure, store
+        )
+        self._tracer = Tracer(after, threads=threads)
+        # A lit asset gets the reference's own treatment and seeds: noise common to both cancels.
+        self._asset = ReferenceRenderer(self._tracer, f"{task.asset_sha256}/{task.environment}", task.exposure, store)
+        name = task.policy.name
+        self._agreement = Agreement(
+            ssim=task.policy.reference_self_ssim,
+            samples=FIRST_SAMPLES.get(name, 32),
+            most_samples=MOST_SAMPLES.get(name, 1024),
+        )
+        self._self_ssim = 1.0
+
+    @property
+    def kind(self) -> str:
+        return self._sampler.kind
+
+    @property
+    def self_ssim(self) -> float:
+        return self._self_ssim
+
+    def pair(self, index: int) -> tuple[Image, Image]:
+        return self._pair(self._sampler.view(self._seed, index), index)
+
+    def segment(self, index: int, frames: int) -> tuple[tuple[Image, ...], tuple[Image, ...]]:
+        """Frame 0 is view `index`, which is cached already."""
+        cameras = self._sampler.segment(self._seed, index, frames)
+        shown = [self._pair(camera, index) for camera in cameras]
+        return tuple(reference for reference, _ in shown), tuple(asset for _, asset in shown)
+
+    def _pair(self, camera: Camera, index: int) -> tuple[Image, Image]:
+        seed = (self._seed + index) & 0x7FFFFFFF
+        reference = self._source.take(camera, seed=seed, agreement=self._agreement)
+        self._self_ssim = min(self._self_ssim, reference.ssim)
+        if self._unlit:
+            shown = viewer_image(self._tracer, camera)
+        else:
+            shown = self._asset.take(camera, seed=seed, agreement=self._agreement).color
+        return to_display(reference.color, self._exposure), to_display(np.asarray(shown), self._exposure)
