@@ -42,7 +42,6 @@ try {
   renderer.setPixelRatio(1);
   renderer.setSize(view.width, view.height);
   const camera = new THREE.PerspectiveCamera(view.fov, view.width / view.height, 0.01, 1000);
-  camera.matrixAutoUpdate = false;
   camera.matrix.fromArray(view.matrix);
   camera.matrix.decompose(camera.position, camera.quaternion, camera.scale);
   const scene = new THREE.Scene();
