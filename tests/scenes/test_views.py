@@ -9,7 +9,7 @@ from nightproof.kernels.rays import RayCaster
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.free_space import FreeSpace, distances_to_triangles
 from nightproof.scenes.gltf import parse_glb
-from nightproof.scenes.interiors.solids import box, rounded_box, sphere
+from nightproof.scenes.interiors.solids import box, rounded_box, sphere, wall
 from nightproof.scenes.interiors.studio import Interior
 from nightproof.scenes.procedural import INTERIORS, interior
 from nightproof.scenes.views import ViewSampler
@@ -123,6 +123,25 @@ def test_exact_distances_see_what_lies_between_the_rays():
     space = FreeSpace(flat, RayCaster(flat.positions, flat.triangles, 1))
     assert not space.is_clear(np.array([0.03, 0.5, 0.0]), 0.05)
     assert space.is_clear(np.array([0.06, 0.5, 0.0]), 0.05)
+
+
+def test_cameras_keep_clear_of_wires_that_rays_miss():
+    """A room hung with wires of a millimetre: a tenth of the floor is within 5 cm of one, and probing sees none."""
+    made = Interior("wires")
+    white = made.material("white")
+    side = wall(4, 2.6, 0.1)
+    for turn, x, z in ((0, 0, -2), (180, 0, 2), (90, -2, 0), (-90, 2, 0)):
+        made.add("wall", side, white, (x, 0, z), turn)
+    slab, wire = box(4.4, 0.1, 4.4), box(0.001, 2.6, 0.001)
+    made.add("floor", slab, white, (0, -0.1, 0))
+    made.add("ceiling", slab, white, (0, 2.6, 0))
+    for i in range(200):
+        made.add("wire", wire, white, (-1.9 + 3.8 * (i * 0.618 % 1), 0, -1.9 + 3.8 * i / 200))
+    flat, sampler = sampler_of(made.glb())
+    assert sampler.kind == "interior"
+    corners = flat.positions[flat.triangles].astype(float)
+    for index in range(VIEWS):
+        assert distances_to_triangles(sampler.view(2, index).position_m, corners).min() > 0.05
 
 
 def test_a_point_in_a_solid_sees_only_backs():
