@@ -19,7 +19,15 @@ from nightproof.pipelines.baking.checkpoints import Checkpoints, write_whole
 from nightproof.pipelines.baking.detail import detailed_page
 from nightproof.pipelines.baking.encode import encode_display
 from nightproof.pipelines.baking.fill import fill
-from nightproof.pipelines.baking.light import GatherMap, LitPage, Sampling, gather_map, light_pages, page_covers
+from nightproof.pipelines.baking.light import (
+    GatherMap,
+    LitPage,
+    Sampling,
+    extrapolated,
+    gather_map,
+    light_pages,
+    page_covers,
+)
 from nightproof.pipelines.baking.settings import BakeSettings, bake_settings
 from nightproof.pipelines.baking.smooth import bare_light, chart_map, smooth
 from nightproof.pipelines.baking.viewers import Sightings, camera_rows, chart_densities, sightings, viewers
@@ -193,12 +201,13 @@ def _gathered(
     covers = page_covers(prepared.coarse)
     nobody = np.zeros((0, 14), np.float32)
     pages: list[LitPage] | None = None
-    passes = 1 + settings.gather_passes
+    history: list[list[LitPage]] = []
+    passes = 1 + max(settings.gather_passes, 3)
     for number in range(passes):
         samples = settings.direct_samples if number == 0 else settings.gather_samples
-        sampling = replace(
-            base, seed=base.seed + 1 + number, least_samples=samples, most_samples=samples, without_emission=True
-        )
+        # All gathering passes use one seed: they then apply one operator, whose limit can be foretold.
+        own = base.seed + (1 if number == 0 else 2)
+        sampling = replace(base, seed=own, least_samples=samples, most_samples=samples, without_emission=True)
         pages = light_pages(
             prepared.tracer,
             prepared.coarse,
@@ -213,7 +222,8 @@ def _gathered(
             threads=threads,
             progress=_within_passes(progress, number, passes),
         )
-    return gather_map(prepared.flat, prepared.coarse, pages)
+        history = [*history[-2:], pages]
+    return gather_map(prepared.flat, prepared.coarse, extrapolated(history))
 
 
 def finish(
