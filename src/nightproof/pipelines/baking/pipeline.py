@@ -117,7 +117,7 @@ class BakingPipeline:
             files={"asset.glb": path},
             shading="unlit",
             exposure=exposure,
-            notes=_notes(flat, prepared),
+            notes=(*_notes(flat, prepared), *_missing_outputs(settings)),
             work={"cpu_seconds": time.process_time() - started, "texels": float(prepared.lit.texels)},
         )
 
@@ -342,3 +342,8 @@ def _within(progress: Progress, low: float, high: float) -> Callable[[float, str
 
 def _within_passes(progress: Callable[[float], None], number: int, passes: int) -> Callable[[float], None]:
     return lambda fraction: progress((number + fraction) / passes)
+
+
+def _missing_outputs(settings: BakeSettings) -> tuple[str, ...]:
+    missing = [name for name in settings.wanted_outputs if name != "A"]
+    return (f"outputs {', '.join(missing)} are not built yet; this is output A",) if missing else ()
