@@ -32,7 +32,7 @@ def denoise(
     normal: Float32[Array, "h w 3"],
     *,
     threads: int = 0,
-    clean_guides: bool = True,
+    guides_are_clean: bool = False,
 ) -> Float32[Array, "h w 3"]:
     """A path-traced picture without its noise; HDR in, HDR out.
 
@@ -41,15 +41,23 @@ def denoise(
         albedo: in [0, 1].
         normal: in [−1, 1], zero where there is nothing.
         threads: 0 for all cores.
-        clean_guides: denoise albedo and normals first (they carry the noise of antialiasing), then trust them.
+        guides_are_clean: they come from `clean_guides` and can be trusted; otherwise they are cleaned here, which takes
+            most of the time.
 
     Raises:
         DenoiserFailed: the library is missing or refused.
     """
-    guides = {"albedo": _ready(albedo), "normal": _ready(normal)}
-    if clean_guides:
-        guides = {name: _run("RT", {name: image}, threads) for name, image in guides.items()}
-    return _run("RT", {"color": _ready(color), **guides}, threads, hdr=True, cleanAux=clean_guides)
+    if not guides_are_clean:
+        albedo, normal = clean_guides(albedo, normal, threads=threads)
+    images = {"color": _ready(color), "albedo": _ready(albedo), "normal": _ready(normal)}
+    return _run("RT", images, threads, hdr=True, cleanAux=True)
+
+
+def clean_guides(
+    albedo: Float32[Array, "h w 3"], normal: Float32[Array, "h w 3"], *, threads: int = 0
+) -> tuple[Float32[Array, "h w 3"], Float32[Array, "h w 3"]]:
+    """Albedo and normals without the noise of antialiasing and blur. Raises `DenoiserFailed`."""
+    return _run("RT", {"albedo": _ready(albedo)}, threads), _run("RT", {"normal": _ready(normal)}, threads)
 
 
 def denoise_lightmap(color: Float32[Array, "h w 3"], *, threads: int = 0) -> Float32[Array, "h w 3"]:

@@ -21,7 +21,7 @@ from jaxtyping import Float32
 
 from nightproof import __version__
 from nightproof.kernels.metrics import compare
-from nightproof.rendering.denoise import denoise
+from nightproof.rendering.denoise import clean_guides, denoise
 from nightproof.rendering.display import to_display
 from nightproof.rendering.tracer import DEFAULT_MAX_DEPTH, Rendered, Tracer
 from nightproof.scenes.camera import Camera
@@ -30,7 +30,7 @@ Array = np.ndarray
 
 MARGIN_PX = 24
 """Around patches: a denoised pixel looks about that far."""
-FORMAT = "nightproof/reference/1"
+FORMAT = "nightproof/reference/2"
 SECOND_SEED = 0x5EED
 
 
@@ -107,11 +107,11 @@ class ReferenceRenderer:
         whole = (0, 0, camera.width_px, camera.height_px)
         wide = _with_margin(crop, camera) if crop else whole
         cut = _inside(crop or whole, wide)
-        halves: list[Rendered | None] = [None, None]
+        halves: list[Rendered] = []
         done, samples = 0, min(agreement.samples, agreement.most_samples)
         while True:
-            for half, first in enumerate((seed, seed ^ SECOND_SEED)):
-                more = self.tracer.render(
+            more = [
+                self.tracer.render(
                     camera,
                     samples=samples - done,
                     seed=first,
@@ -119,8 +119,10 @@ class ReferenceRenderer:
                     max_depth=agreement.max_depth,
                     crop=wide,
                 )
-                halves[half] = _joined(halves[half], done, more, samples - done)
-            one, two = (_denoised(half, self.tracer.threads)[cut] for half in halves if half is not None)
+                for first in (seed, seed ^ SECOND_SEED)
+            ]
+            halves = [_joined(half, done, new, samples - done) for half, new in zip(halves or more, more, strict=True)]
+            one, two = (picture[cut] for picture in _denoised(halves, self.tracer.threads))
             ssim = self._agreement(one, two)
             if ssim >= agreement.ssim or samples >= agreement.most_samples:
                 return Reference((one + two) / 2, ssim, samples, ssim >= agreement.ssim)
@@ -161,9 +163,9 @@ def _inside(crop: tuple[int, int, int, int], wide: tuple[int, int, int, int]) ->
     return slice(top, top + crop[3]), slice(left, left + crop[2])
 
 
-def _joined(before: Rendered | None, count: int, more: Rendered, added: int) -> Rendered:
-    """The mean of `count` samples and `added` further ones."""
-    if before is None:
+def _joined(before: Rendered, count: int, more: Rendered, added: int) -> Rendered:
+    """The mean of `count` samples and `added` further ones; `more` alone where nothing came before."""
+    if not count:
         return more
     share = np.float32(count / (count + added))
     rest = np.float32(1) - share
@@ -175,8 +177,12 @@ def _joined(before: Rendered | None, count: int, more: Rendered, added: int) -> 
     )
 
 
-def _denoised(picture: Rendered, threads: int) -> Float32[Array, "h w 3"]:
-    return denoise(picture.color, picture.albedo, picture.normal, threads=threads)
+def _denoised(halves: list[Rendered], threads: int) -> list[Float32[Array, "h w 3"]]:
+    """Both halves, each from its own light. They share their guides, which hold no light and take long to clean."""
+    albedo = np.mean([half.albedo for half in halves], axis=0)
+    normal = np.mean([half.normal for half in halves], axis=0)
+    albedo, normal = clean_guides(albedo, normal, threads=threads)
+    return [denoise(half.color, albedo, normal, threads=threads, guides_are_clean=True) for half in halves]
 
 
 def _pack(reference: Reference) -> bytes:
