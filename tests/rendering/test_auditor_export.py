@@ -1,0 +1,146 @@
+"""What Mitsuba makes of our conventions: closed forms for lights and directions, our tracer for materials."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nightproof.jobs.doctor import examine
+from nightproof.rendering.mitsuba_renderer import MitsubaScene
+from nightproof.rendering.mitsuba_textures import unrolled, wrapped
+from nightproof.rendering.tracer import Tracer
+from nightproof.scenes.camera import look_at
+from nightproof.scenes.flat import Environment, FlatScene, Material, PunctualLight, Texture, TextureUse, Wrap
+
+LAMBERT = Material(metallic=0.0, specular=0.0)
+
+
+def floor(material, textures=(), lights=(), environment=None) -> FlatScene:
+    """4 × 4 m at y = 0, facing up."""
+    corners = np.array([(0, 1), (1, 1), (1, 0), (0, 0)], np.float32)
+    return FlatScene(
+        positions=np.array([(-2, 0, 2), (2, 0, 2), (2, 0, -2), (-2, 0, -2)], np.float32),
+        normals=np.tile(np.array([0, 1, 0], np.float32), (4, 1)),
+        tangents=np.tile(np.array([1, 0, 0, 1], np.float32), (4, 1)),
+        uv0=corners,
+        uv1=corners,
+        colors=np.ones((4, 4), np.float32),
+        triangles=np.array([(0, 1, 2), (0, 2, 3)], np.uint32),
+        triangle_material=np.zeros(2, np.uint32),
+        triangle_instance=np.zeros(2, np.uint32),
+        instances=(),
+        materials=(material,),
+        textures=textures,
+        lights=lights,
+        environment=environment,
+    )
+
+
+def look(position, target, size=17, yfov_rad=0.1):
+    return look_at(np.array(position, float), np.array(target, float), yfov_rad=yfov_rad, width_px=size, height_px=size)
+
+
+def middle(flat, camera, samples=64):
+    picture = MitsubaScene(flat, "scalar_rgb").render(camera, samples=samples, seed=1, max_depth=3)
+    return picture.color[8, 8]
+
+
+LIGHTS = {
+    "point": (PunctualLight("point", (1.0, 0.5, 0.2), 8.0, position_m=(0.0, 2.0, 0.0)), 8 / 4),
+    "directional": (PunctualLight("directional", (1.0, 0.5, 0.2), 3.0, direction=(0.0, -1.0, 0.0)), 3.0),
+    "spot": (
+        PunctualLight(
+            "spot", (1.0, 0.5, 0.2), 8.0, position_m=(0.0, 2.0, 0.0),
+            direction=(float(np.sin(0.3)), -float(np.cos(0.3)), 0.0), inner_cone_rad=0.1, outer_cone_rad=0.6,
+        ),
+        8 / 4 * ((np.cos(0.3) - np.cos(0.6)) / (np.cos(0.1) - np.cos(0.6))) ** 2,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", LIGHTS)
+def test_a_punctual_light_gives_the_irradiance_of_its_formula(kind):
+    light, irradiance = LIGHTS[kind]
+    flat = floor(replace(LAMBERT, base_color=(0.5, 0.5, 0.5, 1)), lights=(light,))
+    seen = middle(flat, look((0.0, 4.0, 0.01), (0, 0, 0), yfov_rad=0.02))
+    assert seen == pytest.approx(0.5 / np.pi * irradiance * np.array([1.0, 0.5, 0.2]), rel=0.01)
+
+
+@pytest.mark.parametrize("direction", [(0.3, 0.5, -0.8), (0.9, 0.1, 0.2), (-0.6, -0.5, 0.4), (0.05, 0.99, 0.03)])
+def test_the_sky_stands_where_its_docstring_says(direction):
+    direction = np.array(direction) / np.linalg.norm(direction)
+    sky = np.random.default_rng(2).random((12, 24, 3)).astype(np.float32)
+    v, u = (
+        np.arccos(direction[1]) / np.pi * 12 - 0.5,
+        (np.arctan2(direction[0], -direction[2]) / 2 / np.pi + 0.5) * 24 - 0.5,
+    )
+    rows, columns = int(np.floor(v)), int(np.floor(u))
+    expected = sum(
+        sky[np.clip(rows + i, 0, 11), (columns + j) % 24] * abs(1 - i - (v - rows)) * abs(1 - j - (u - columns))
+        for i in (0, 1)
+        for j in (0, 1)
+    )
+    flat = floor(LAMBERT, environment=Environment(sky))
+    seen = middle(flat, look(np.array([0, 50.0, 0]), np.array([0, 50.0, 0]) + direction, yfov_rad=0.002))
+    assert seen == pytest.approx(expected, rel=0.01)
+
+
+def test_an_emitter_glows_in_front_and_not_behind_unless_double_sided():
+    lamp = replace(LAMBERT, base_color=(0, 0, 0, 1), emissive=(2.0, 1.0, 0.5))
+    above, below = look((0, 4, 0.01), (0, 0, 0)), look((0, -4, 0.01), (0, 0, 0))
+    assert middle(floor(lamp), above) == pytest.approx([2.0, 1.0, 0.5])
+    assert middle(floor(lamp), below) == pytest.approx([0, 0, 0])
+    assert middle(floor(replace(lamp, double_sided=True)), below) == pytest.approx([2.0, 1.0, 0.5])
+
+
+@pytest.mark.parametrize("wraps", [(Wrap.REPEAT, Wrap.CLAMP), (Wrap.MIRROR, Wrap.REPEAT), (Wrap.CLAMP, Wrap.MIRROR)])
+def test_an_unrolled_texture_looks_the_same_everywhere(wraps):
+    texels = np.arange(12, dtype=np.float32).reshape(3, 4, 1)
+    laid, layout, both = unrolled(texels, *wraps)
+    for u, v in np.random.default_rng(1).uniform(-3.5, 3.5, (200, 2)):
+        true = texels[wrapped(int(np.floor(v * 3)), 3, wraps[1]), wrapped(int(np.floor(u * 4)), 4, wraps[0])]
+        x, y, _ = layout @ (u, v, 1)
+        rows, columns = laid.shape[:2]
+        index = [wrapped(np.array(int(np.floor(at * n))), n, both) for at, n in ((y, rows), (x, columns))]
+        assert laid[index[0], index[1]] == true
+
+
+PIXELS = np.full((4, 4, 4), 255, np.uint8)
+PIXELS[:2, :, 3] = 60
+PIXELS[:, 1, :2] = 128
+MATERIALS = {
+    "metal": Material(base_color=(0.9, 0.6, 0.2, 1), roughness=0.4),
+    "plastic": Material(base_color=(0.3, 0.5, 0.6, 1), metallic=0.0, roughness=0.5, specular=0.7),
+    "cut out": Material(metallic=0.0, base_color_texture=TextureUse(0), alpha_mode="MASK"),
+    "blended": Material(metallic=0.0, base_color_texture=TextureUse(0), alpha_mode="BLEND"),
+    "unlit": Material(base_color=(0.8, 0.2, 0.4, 1), unlit=True),
+    "thin rough glass": Material(metallic=0.0, transmission=1.0, roughness=0.4, double_sided=True),
+    "plate": Material(metallic=0.0, base_color=(0.5, 0.8, 0.9, 1), transmission=1.0, roughness=0.0),
+    "bumpy": Material(metallic=0.0, roughness=0.6, normal_texture=TextureUse(0, scale=0.1)),
+}
+
+
+@pytest.mark.parametrize("name", MATERIALS)
+def test_mitsuba_and_our_tracer_agree_on_a_material(name):
+    """Within 2 % of the mean over the floor at 256 samples, under a sky that differs by direction."""
+    y, x = np.mgrid[0:8, 0:16]
+    sky = np.stack([0.5 + 0.4 * np.sin(x / 3), 0.3 + 0.05 * y, np.full((8, 16), 0.6)], -1).astype(np.float32)
+    flat = floor(MATERIALS[name], textures=(Texture(PIXELS, srgb=False),), environment=Environment(sky))
+    camera = look((0, 2.0, 2.5), (0, 0, 0), size=24, yfov_rad=0.8)
+    theirs = MitsubaScene(flat, "scalar_rgb").render(camera, samples=256, seed=4, max_depth=16)
+    ours = Tracer(flat, threads=2).render(camera, samples=256, seed=5)
+    assert ours.color.mean(axis=(0, 1)) == pytest.approx(theirs.color.mean(axis=(0, 1)), rel=0.02)
+
+
+def test_the_doctor_looks_at_everything_and_survives_what_it_meets(tmp_path, monkeypatch):
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"not those")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    findings = {finding.name: finding for finding in examine(tmp_path / "new", lpips_weights=weights)}
+    assert findings["Embree"].ok and findings["Embree"].found.startswith("4.")
+    assert not findings["LPIPS"].ok and "another file" in findings["LPIPS"].found
+    assert not findings["GPU"].ok and findings["GPU"].advice
+    assert findings["store"].ok and not (tmp_path / "new").exists()
+    assert all(finding.ok or finding.advice for finding in findings.values())
