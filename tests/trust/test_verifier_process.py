@@ -1,0 +1,42 @@
+"""Four real processes measure a real file against itself, sign, and the certificate verifies."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from synthetic import task
+
+from nightproof.records.asset import AssetFile
+from nightproof.trust.certificate import verify_files
+from nightproof.trust.certifying import make_certificate
+from nightproof.trust.committee import Files, VerifierFailed, run_committee, sha256_of
+
+SCENE = Path(__file__).parents[2] / ".." / "shared" / "scenes" / "AnimatedMorphCube_quant.glb"
+
+
+def test_files_that_are_not_what_the_task_names_are_not_measured(tmp_path):
+    path = tmp_path / "scene.glb"
+    path.write_bytes(b"other bytes")
+    with pytest.raises(VerifierFailed, match="SHA-256"):
+        run_committee(task(), Files(path, path, tmp_path / "cache"), folder=tmp_path, timeout_s=60)
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.skipif(not SCENE.exists(), reason="needs ../shared")
+def test_a_committee_of_processes_certifies_a_faithful_copy(tmp_path):
+    base = task()
+    digest = sha256_of(SCENE)
+    asked = replace(
+        base,
+        source_sha256=digest,
+        asset_sha256=digest,
+        policy=replace(base.policy, image_px=48, reference_self_ssim=0.9),
+        environment="studio",
+        shading="lit",
+    )
+    judgement = run_committee(asked, Files(SCENE, SCENE, tmp_path / "cache"), folder=tmp_path, threads=2)
+    assert judgement.decided
+    data = make_certificate(judgement, asked, [AssetFile(SCENE.name, digest, SCENE.stat().st_size)], folder=tmp_path)
+    (tmp_path / "certificate.json").write_bytes(data)
+    assert verify_files(SCENE, tmp_path / "certificate.json").outcome == "holds"
