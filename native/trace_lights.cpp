@@ -1,7 +1,7 @@
 // Prepares lights for sampling: glowing triangles, a tree over everything that has a place, the environment's weights.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <map>
 
 #include "trace_scene.h"
 
@@ -19,7 +19,9 @@ float& axis_of(Vec3& v, int axis) { return axis == 0 ? v.x : axis == 1 ? v.y : v
 
 // The largest emission texel-wise over the triangle, roughly: the average of a coarse mip level over its corners,
 // centroid and edges, with the whole texture's mean as a floor so that nothing that glows is left out.
-float glow_of(const TraceScene::Parts& parts, const Triangle& triangle, const Material& material) {
+// `black` remembers per texture whether it was found to hold no light at all: looking takes long.
+float glow_of(const TraceScene::Parts& parts, const Triangle& triangle, const Material& material,
+              std::map<int, bool>& black) {
     const float factor = greatest(material.emissive);
     const TextureUse& use = material.emissive_texture;
     if (use.texture < 0 || factor <= 0) return factor;
@@ -35,10 +37,14 @@ float glow_of(const TraceScene::Parts& parts, const Triangle& triangle, const Ma
     const TextureLevel& last = texture.level[texture.levels - 1];
     const float mean = brightness(last, 0, 0);
     if (mean <= 0.f) {  // averaged away by 8 bits, or truly black
-        for (int y = 0; y < texture.level[0].height; ++y)
-            for (int x = 0; x < texture.level[0].width; ++x)
-                if (brightness(texture.level[0], x, y) > 0.f) return factor * 0.002f;
-        return 0.f;
+        const auto known = black.find(use.texture);
+        bool dark = known == black.end() || known->second;
+        if (known == black.end()) {
+            for (int y = 0; dark && y < texture.level[0].height; ++y)
+                for (int x = 0; dark && x < texture.level[0].width; ++x) dark = !(brightness(texture.level[0], x, y) > 0.f);
+            black[use.texture] = dark;
+        }
+        return dark ? 0.f : factor * 0.002f;
     }
     const TextureLevel& level = texture.level[std::min(texture.levels - 1, 2)];
     constexpr int kSteps = 4;
@@ -64,6 +70,7 @@ float glow_of(const TraceScene::Parts& parts, const Triangle& triangle, const Ma
 }
 
 void add_glowing_triangles(TraceScene::Parts& parts) {
+    std::map<int, bool> black;
     for (uint32_t i = 0; i < parts.triangles.size(); ++i) {
         const Triangle& triangle = parts.triangles[i];
         const Material& material = parts.materials[triangle.material];
@@ -72,7 +79,7 @@ void add_glowing_triangles(TraceScene::Parts& parts) {
         const Vec3 normal = cross(minus(parts.corners[triangle.corner[1]].position, a),
                                   minus(parts.corners[triangle.corner[2]].position, a));
         const float twice = length(normal);
-        const float glow = glow_of(parts, triangle, material);
+        const float glow = glow_of(parts, triangle, material, black);
         if (!(twice > 0.f) || !std::isfinite(twice) || !(glow > 0.f)) continue;
         Light light{};
         light.kind = kTriangleLight;
