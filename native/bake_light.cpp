@@ -210,7 +210,10 @@ PathStart start_of(const SceneView& scene, const BakePage& page, const Work& wor
     start.seed = texel.seed;
     start.index = index;
     if (choice < share || work.sights.empty()) {
-        const Place place = place_in(scene, page, texel, bake_pair(texel.seed, index, kPlace));
+        // Where viewers see parts of a texel, only those parts count: the rest may lie within a wall.
+        const BakePair at = bake_pair(texel.seed, index, kPlace);
+        const std::size_t pick = std::min(static_cast<std::size_t>(at.x * viewers), work.sights.size() - 1);
+        const Place place = work.sights.empty() ? place_in(scene, page, texel, at) : work.sights[pick].place;
         start.direction = around(place.normal, bake_pair(texel.seed, index, kDirection)) * -1.f;
         start.triangle = place.triangle;
         start.u = place.u;

@@ -199,7 +199,8 @@ def _gathered(
 ) -> GatherMap:
     """Pass by pass: direct light, then what the pass before it knew plus one bounce."""
     covers = page_covers(prepared.coarse)
-    nobody = np.zeros((0, 14), np.float32)
+    # Viewers tell which parts of a texel are in the open; directions are cosine-weighted all the same.
+    eyes = camera_rows(prepared.cameras[: max(1, len(prepared.cameras) // 2)])
     pages: list[LitPage] | None = None
     history: list[list[LitPage]] = []
     passes = 1 + max(settings.gather_passes, 3)
@@ -207,12 +208,14 @@ def _gathered(
         samples = settings.direct_samples if number == 0 else settings.gather_samples
         # All gathering passes use one seed: they then apply one operator, whose limit can be foretold.
         own = base.seed + (1 if number == 0 else 2)
-        sampling = replace(base, seed=own, least_samples=samples, most_samples=samples, without_emission=True)
+        sampling = replace(
+            base, seed=own, least_samples=samples, most_samples=samples, without_emission=True, unseen=1e9
+        )
         pages = light_pages(
             prepared.tracer,
             prepared.coarse,
             covers,
-            nobody,
+            eyes,
             gather_map(prepared.flat, prepared.coarse, pages),
             sampling,
             stage=f"gather{number}",
