@@ -1,0 +1,142 @@
+"""Every real scene through the main job: route, verdict, bytes, quality, time.
+
+    python benchmarks/scenes.py [FOLDER] [--policy draft] [--only NAME ...] [--again]
+
+Runs `nightproof optimize` on each .glb below FOLDER (default: the shared scenes beside the clone) and prints one table.
+A scene is done when it ends in an asset and a verdict (exit 0 or 3) or in a typed refusal (exit 2); an asset larger
+than its input, a traceback or any other exit is a fault, and the exit code of this script says how many there were.
+Results are kept in build/bench/, so that a stopped run carries on; --again starts over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT / ".." / "shared" / "scenes"
+TIME_LIMIT_S = 3600
+DONE, NOT_CERTIFIED, UNUSABLE = 0, 3, 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one scene ended."""
+
+    scene: str
+    exit_code: int
+    outcome: dict[str, Any]
+    stderr: str
+
+    @property
+    def fault(self) -> str:
+        """Why this result is wrong whatever the verdict; empty where it is right."""
+        if self.exit_code == UNUSABLE and "error" in self.outcome:
+            return ""
+        if self.exit_code not in (DONE, NOT_CERTIFIED):
+            return f"exit {self.exit_code}: {self.stderr.strip().splitlines()[-1] if self.stderr.strip() else ''}"
+        if self.outcome["bytes_out"] > self.outcome["bytes_in"]:
+            return "larger than its input"
+        return ""
+
+
+def run_scene(scene: Path, folder: Path, policy: str) -> Result:
+    command = [sys.executable, "-m", "nightproof", "optimize", str(scene), "--json", "--policy", policy]
+    command += ["--out", str(folder / scene.stem), "--store", str(folder / "store")]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        return Result(scene.stem, -1, {}, f"no end after {TIME_LIMIT_S} s")
+    try:
+        outcome = json.loads(done.stdout)
+    except ValueError:
+        outcome = {}
+    return Result(scene.stem, done.returncode, outcome, done.stderr)
+
+
+def results_for(scenes: list[Path], folder: Path, policy: str, again: bool, console: Console) -> list[Result]:
+    folder.mkdir(parents=True, exist_ok=True)
+    results = []
+    for scene in scenes:
+        kept = folder / f"{scene.stem}.json"
+        if kept.exists() and not again:
+            results.append(Result(**json.loads(kept.read_text())))
+            continue
+        result = run_scene(scene, folder, policy)
+        kept.write_text(json.dumps(vars(result)))
+        console.print(f"[dim]{scene.stem}: exit {result.exit_code} {result.fault}[/dim]")
+        results.append(result)
+    return results
+
+
+def table_of(results: list[Result]) -> Table:
+    table = Table(title="The main job on real scenes", caption="bytes: asset over source; time in CPU-seconds")
+    table.add_column("scene")
+    for column in ("route", "verdict"):
+        table.add_column(column)
+    for column in ("bytes in", "bytes out", "ratio", "PSNR dB", "SSIM", "views", "CPU-s", "s"):
+        table.add_column(column, justify="right")
+    table.add_column("remarks")
+    for result in results:
+        table.add_row(*row_of(result))
+    total_in = sum(result.outcome.get("bytes_in", 0) for result in results)
+    total_out = sum(result.outcome.get("bytes_out", 0) for result in results)
+    if total_in:
+        table.add_section()
+        table.add_row("total", "", "", f"{total_in:,}", f"{total_out:,}", f"{total_out / total_in:.3f}")
+    return table
+
+
+def row_of(result: Result) -> list[str]:
+    outcome = result.outcome
+    if "route" not in outcome:
+        reason = outcome.get("error", {}).get("message") or result.fault
+        return [result.scene, "–", "refused" if not result.fault else "FAULT", *[""] * 8, reason]
+    route, metrics = outcome["route"], outcome["metrics"]
+    name = route["pipeline"] if route["pipeline"] == route["wanted"] else f"{route['wanted']} → {route['pipeline']}"
+    ssim, psnr = metrics.get("ssim", {}), metrics.get("psnr", {})
+    return [
+        result.scene,
+        name,
+        outcome["verdict"],
+        f"{outcome['bytes_in']:,}",
+        f"{outcome['bytes_out']:,}",
+        f"{outcome['bytes_out'] / outcome['bytes_in']:.3f}",
+        "" if psnr.get("mean") is None else f"{psnr['mean']:.1f}",
+        "" if ssim.get("mean") is None else f"{ssim['mean']:.4f}",
+        str(ssim.get("views", "")),
+        f"{outcome['cpu_seconds']:.0f}",
+        f"{outcome['seconds']:.0f}",
+        result.fault,
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=SHARED)
+    parser.add_argument("--policy", default="draft", choices=["draft", "standard", "strict"])
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--again", action="store_true")
+    arguments = parser.parse_args()
+    scenes = sorted(arguments.folder.glob("*.glb"))
+    scenes = [scene for scene in scenes if not arguments.only or scene.stem in arguments.only]
+    console = Console(width=200)
+    if not scenes:
+        console.print(f"no .glb below {arguments.folder}: nothing to measure")
+        return 0
+    folder = ROOT / "build" / "bench" / f"scenes-{arguments.policy}"
+    results = results_for(scenes, folder, arguments.policy, arguments.again, console)
+    console.print(table_of(results))
+    return sum(bool(result.fault) for result in results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""`python -m nightproof` is the `nightproof` command."""
+
+from nightproof.cli import main
+
+main()
