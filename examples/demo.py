@@ -1,7 +1,7 @@
 """The main job on a bundled scene: what `make demo` runs.
 
-Writes our own gallery (CC0) to demo-out/gallery.glb, optimizes it under the draft policy, checks the certificate the way
-a stranger would, and says where to look.
+Writes our own gallery (CC0) to demo-out/gallery.glb, optimizes it under the draft policy, checks the certificate the
+way a stranger would, and says where to look.
 """
 
 from __future__ import annotations
