@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
@@ -96,14 +96,14 @@ def _pipeline_text(outcome: JobOutcome) -> str:
     return f"{route.pipeline} instead of {route.wanted}: {route.fallback_reason}"
 
 
-def metrics_table(metrics: dict[str, MetricResult] | object) -> Table:
+def metrics_table(metrics: Mapping[str, MetricResult]) -> Table:
     table = Table(box=None, padding=(0, 2), header_style="dim")
     table.add_column("metric")
     for column in ("mean", "bound", "asked"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     table.add_column("views", justify="right")
-    for name, result in metrics.items():  # type: ignore[attr-defined]
+    for name, result in metrics.items():
         table.add_row(
             NAMES.get(name, name),
             _number(result.mean),

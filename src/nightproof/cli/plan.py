@@ -48,7 +48,7 @@ def plan(
     )
     opened = open_scene(scene, environment=environment, threads=thread_count(threads))
     route = choose_route(opened.source.record, opened.analysis, pipeline)
-    made = plan_work(route, wishes, now_utc())
+    made = plan_work(route, wishes, now_utc(), thread_count(threads))
     if as_json:
         print_json(made.to_json())
         return

@@ -22,7 +22,8 @@ class MetricResult:
     mean: float | None
     bound: float | None
     """What the mean is better than, at the policy's error rate; None while undecided or not evaluated."""
-    threshold: float
+    threshold: float | None
+    """None for what is reported and not judged."""
     outcome: str
     views: int
     note: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from nightproof import _native  # type: ignore[attr-defined]
+from nightproof import _native
 
 Array = np.ndarray
 
