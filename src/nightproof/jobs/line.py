@@ -7,7 +7,6 @@ that are committed are found, the rest is done; scratch folders and caches save 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -100,9 +99,10 @@ def run_job(
             progress=Share(progress, 0.1, 0.5),
         )
         task = task_for(scene, analysis, asset, wishes, job)
-        judged: Callable[[], Judgement] = lambda: judge_asset(
-            task, path, blobs, wishes, bench, Share(progress, 0.5, 0.95)
-        )
+
+        def judged() -> Judgement:
+            return judge_asset(task, path, blobs, wishes, bench, Share(progress, 0.5, 0.95))
+
         judgement = once("judge", Judgement, judged)
         certification = once(
             "certify",

@@ -156,8 +156,8 @@ def audit_facts(audit: Audit) -> AuditFacts | None:
 
 
 def _member(member: object, judgement: Judgement) -> Member:
-    from nightproof.report.facts import Member
     from nightproof.records.judgement import Member as Judged
+    from nightproof.report.facts import Member
 
     assert isinstance(member, Judged)
     return Member(
@@ -179,7 +179,7 @@ def _notices(outcome: JobOutcome, judgement: Judgement) -> tuple[str, ...]:
     route = outcome.route
     fallback = [f"{route.wanted} was wanted; {route.pipeline} was used: {route.fallback_reason}"]
     missing = [f"{row.metric}: {row.note}" for row in judgement.aggregates if row.threshold is not None and row.note]
-    return tuple([*(fallback if route.fallback_reason else []), *missing, *outcome.asset.notes])
+    return (*(fallback if route.fallback_reason else []), *missing, *outcome.asset.notes)
 
 
 def _chain(

@@ -46,6 +46,11 @@ def flip_map(reference: Image, asset: Image) -> Float[Array, "h w 3"]:
     return np.asarray(_evaluate(reference, asset, magma=True)[0], np.float32)
 
 
+def flip_error(reference: Image, asset: Image) -> Float[Array, "h w"]:
+    """The error at every pixel, in [0, 1]."""
+    return np.asarray(_evaluate(reference, asset, magma=False)[0], np.float32).squeeze()
+
+
 def _evaluate(reference: Image, asset: Image, *, magma: bool) -> Any:
     import flip_evaluator
 
