@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_for(name: str, *, quiet: bool) -> Iterator[Progress]:
-    """A progress bar for work on `name`; nothing at all where `quiet`."""
-    if quiet:
+    """A progress bar for work on `name`; nothing at all where `quiet`, or where stderr is a file or a pipe."""
+    if quiet or not sys.stderr.isatty():
         yield lambda fraction, message: None
         return
     from rich.console import Console
@@ -36,7 +37,6 @@ def progress_for(name: str, *, quiet: bool) -> Iterator[Progress]:
         TimeRemainingColumn(compact=True),
         TextColumn("{task.description}"),
     )
-    # On a pipe or in a log there is no line to redraw: rich prints the last state once, at the end.
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=1.0, scene=name)
 

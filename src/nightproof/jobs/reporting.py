@@ -12,6 +12,7 @@ from nightproof.jobs.clock import now_utc
 from nightproof.jobs.judging import OUR_ENVIRONMENTS, Bench, versions
 from nightproof.jobs.outcome import JobOutcome
 from nightproof.jobs.planning import days_ahead
+from nightproof.pipelines.pipeline import Progress, silent
 from nightproof.records.audit import Audit, Certification, Page
 from nightproof.records.judgement import Aggregate, Judgement
 
@@ -83,7 +84,7 @@ def judged_views(
     return views_of(pairs, VIEWS_SHOWN)
 
 
-def views_of(pairs: RenderedPairs, count: int) -> tuple[ViewImages, ...]:
+def views_of(pairs: RenderedPairs, count: int, progress: Progress = silent) -> tuple[ViewImages, ...]:
     """Pictures and per-view metrics of views 0 to `count`."""
     from nightproof.report.facts import ViewImages
     from nightproof.trust.metrics import METRICS, ImagePair
@@ -92,6 +93,7 @@ def views_of(pairs: RenderedPairs, count: int) -> tuple[ViewImages, ...]:
     metrics = {name: metric for name, metric in METRICS.items() if metric.per == "view" and not metric.unavailable()}
     shown = []
     for index in range(count):
+        progress(index / count, f"view {index + 1} of {count}")
         reference, asset = pairs.pair(index)
         both = ImagePair(reference, asset)
         shown.append(

@@ -1,0 +1,123 @@
+"""Two files side by side: pictures and metrics from random views, without a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from nightproof.jobs.blobs import write_atomically
+from nightproof.jobs.judging import OUR_ENVIRONMENTS, Bench, versions
+from nightproof.jobs.making import exposure_of
+from nightproof.jobs.opening import analyse, lit, open_source
+from nightproof.jobs.outcome import MetricResult
+from nightproof.jobs.reporting import views_of
+from nightproof.pipelines.pipeline import Progress, silent
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `nightproof compare` found."""
+
+    metrics: Mapping[str, MetricResult]
+    page: Path
+    exposure: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "metrics": {name: result.to_json() for name, result in self.metrics.items()},
+            "exposure": self.exposure,
+            "page": str(self.page),
+        }
+
+
+def compare_files(
+    original: Path,
+    asset: Path,
+    out: Path,
+    *,
+    views: int,
+    policy: str,
+    environment: str,
+    seed: int,
+    store: Path,
+    threads: int,
+    progress: Progress = silent,
+) -> Comparison:
+    """Render both, measure, and write the page. An unlit asset is shown as viewers show it.
+
+    Raises `UnusableInput` where either file cannot be read, `StorageFailed` where the page cannot be written.
+    """
+    from nightproof.rendering.viewer import is_unlit
+    from nightproof.report.facts import ComparisonInput, MetricFacts
+    from nightproof.report.page import render_comparison
+    from nightproof.trust.metrics import METRICS
+    from nightproof.trust.policy import named_policy
+    from nightproof.trust.task import Task
+    from nightproof.trust.views import RenderedPairs
+
+    progress(0.0, "reading")
+    source, made = open_source(original), open_source(asset)
+    analysis = analyse(source, environment=environment, threads=threads)
+    source = lit(source, environment, analysis)
+    unlit = is_unlit(made.flat)
+    task = Task(
+        source_sha256=source.record.source_sha256,
+        asset_sha256=made.record.source_sha256,
+        policy=named_policy(policy),
+        complexity=analysis.scores.complexity,
+        exposure=_baked_exposure(made.document.json) or exposure_of(source, seed, threads),
+        environment=analysis.environment,
+        shading="unlit" if unlit else "lit",
+        nonce=f"compare-{seed}",
+    )
+    own = Path(environment) if environment not in ("auto", *OUR_ENVIRONMENTS) else None
+    bench = Bench(store, "compare", threads)
+    pairs = RenderedPairs(
+        original, asset, task, task.view_seed("all"), cache=bench.references, environment_file=own, threads=threads
+    )
+    shown = views_of(pairs, views, progress)
+    claims = {claim.metric: claim.threshold for claim in task.policy.claims}
+    names = list(shown[0].metrics)
+    page = render_comparison(
+        ComparisonInput(
+            original=original.name,
+            asset=asset.name,
+            original_bytes=source.record.source_bytes,
+            asset_bytes=made.record.source_bytes,
+            views=shown,
+            metrics=tuple(
+                MetricFacts(
+                    name=name,
+                    values=tuple(view.metrics[name] for view in shown),
+                    threshold=claims.get(name),
+                    higher_is_better=METRICS[name].higher_is_better,
+                    outcome=None,
+                    mean=fmean(view.metrics[name] for view in shown),
+                )
+                for name in names
+            ),
+            software=versions(),
+        )
+    )
+    write_atomically(out, page.encode())
+    results = {
+        name: MetricResult(
+            mean=fmean(view.metrics[name] for view in shown),
+            bound=None,
+            threshold=claims.get(name),
+            outcome="not judged",
+            views=len(shown),
+        )
+        for name in names
+    }
+    return Comparison(metrics=results, page=out, exposure=task.exposure)
+
+
+def _baked_exposure(json: Mapping[str, Any]) -> float | None:
+    """The exposure that a baked asset says it holds, if it is one of ours."""
+    said = json.get("asset", {}).get("extras", {})
+    value = said.get("nightproof", {}).get("exposure") if isinstance(said, dict) else None
+    return float(value) if isinstance(value, int | float) and 0 < value < 1e12 else None
