@@ -17,6 +17,7 @@ FLOORS = (
     ("optimizer", "trust", "economy", "pipelines"),
     ("jobs", "report"),
     ("cli", "service"),
+    ("__main__",),
 )
 """From the ground up; a part imports from its own floor (with the exceptions below) and from those beneath."""
 

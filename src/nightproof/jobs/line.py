@@ -129,5 +129,10 @@ def run_job(
 
 def _route(scene: Scene, analysis: Analysis, wishes: Wishes) -> Route:
 
+    from nightproof.trust.policy import named_policy
+
     route = choose_route(scene, analysis, wishes.pipeline)
-    return replace(route, parameters={**route.parameters, "outputs": wishes.outputs})
+    # A bake aims at the pictures that verifiers will take.
+    side_px = named_policy(wishes.policy).image_px
+    asked = {"outputs": wishes.outputs, "policy": wishes.policy, "view_width_px": side_px, "view_height_px": side_px}
+    return replace(route, parameters={**route.parameters, **asked})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from nightproof.rendering.tracer import Tracer
 from nightproof.rendering.viewer import viewer_image
 from nightproof.scenes.camera import Camera
 from nightproof.scenes.environment import named_environment, read_environment
+from nightproof.scenes.flat import Environment
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import load_gltf
 from nightproof.scenes.views import ViewSampler
@@ -45,6 +46,13 @@ class FolderCache:
             draft.replace(self.folder / key)
 
 
+def exposed(environment: Environment | None, exposure: float) -> Environment | None:
+    """The surroundings as bright as they are in pictures of that exposure."""
+    if environment is None:
+        return None
+    return replace(environment, radiance=environment.radiance * np.float32(exposure))
+
+
 class RenderedPairs:
     """`ViewPairs` of a source and an asset, both as files."""
 
@@ -60,10 +68,14 @@ class RenderedPairs:
         threads: int = 1,
     ) -> None:
         environment = read_environment(environment_file) if environment_file else named_environment(task.environment)
-        before, after = flatten(load_gltf(source), environment), flatten(load_gltf(asset), environment)
+        self._unlit = task.shading == "unlit"
+        # What an unlit asset holds is exposed already: only what stands behind it still has to be.
+        self._shown_exposure = 1.0 if self._unlit else task.exposure
+        behind = exposed(environment, task.exposure) if self._unlit else environment
+        before, after = flatten(load_gltf(source), environment), flatten(load_gltf(asset), behind)
         rays = RayCaster(before.positions, before.triangles, threads=threads)
         self._sampler = ViewSampler(before, rays, task.policy.image_px, task.policy.image_px)
-        self._seed, self._exposure, self._unlit = seed, task.exposure, task.shading == "unlit"
+        self._seed, self._exposure = seed, task.exposure
         store = FolderCache(cache)
         self._source = ReferenceRenderer(
             Tracer(before, threads=threads), f"{task.source_sha256}/{task.environment}", task.exposure, store
@@ -104,4 +116,4 @@ class RenderedPairs:
             shown = viewer_image(self._tracer, camera)
         else:
             shown = self._asset.take(camera, seed=seed, agreement=self._agreement).color
-        return to_display(reference.color, self._exposure), to_display(np.asarray(shown), self._exposure)
+        return to_display(reference.color, self._exposure), to_display(np.asarray(shown), self._shown_exposure)
