@@ -134,5 +134,6 @@ def _route(scene: Scene, analysis: Analysis, wishes: Wishes) -> Route:
     route = choose_route(scene, analysis, wishes.pipeline)
     # A bake aims at the pictures that verifiers will take.
     side_px = named_policy(wishes.policy).image_px
-    asked = {"outputs": wishes.outputs, "policy": wishes.policy, "view_width_px": side_px, "view_height_px": side_px}
+    asked: dict[str, float | str] = {"outputs": wishes.outputs, "policy": wishes.policy}
+    asked |= {"view_width_px": side_px, "view_height_px": side_px}
     return replace(route, parameters={**route.parameters, **asked})
