@@ -13,7 +13,7 @@ from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.geometry import GeometryStep
 from nightproof.pipelines.packing.layout import assemble
 from nightproof.pipelines.packing.references import NotUnderstood
-from nightproof.pipelines.packing.textures import encode_texture, image_size, image_uses, sources
+from nightproof.pipelines.packing.textures import Loss, encode_texture, image_size, image_uses, sources
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.gltf import GltfDocument, parse_glb, write_glb
 
@@ -34,12 +34,13 @@ def pack(
     *,
     threads: int = 1,
     cache: Path | None = None,
+    loss: Loss = Loss(),
     progress: Callable[[float, str], None] = lambda fraction, message: None,
 ) -> PackedFile:
     """The smallest of what the steps make of `document`, with its own bytes among the candidates."""
     original = document.file_bytes or _as_glb(document)
     try:
-        candidates, notes = _candidates(document, threads, cache, progress)
+        candidates, notes = _candidates(document, threads, cache, loss, progress)
     except (NotUnderstood, BrokenScene) as reason:
         return PackedFile(original, (), (f"Left as it is: {reason}.",))
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
@@ -53,12 +54,12 @@ def pack(
 
 
 def _candidates(
-    document: GltfDocument, threads: int, cache: Path | None, progress: Callable[[float, str], None]
+    document: GltfDocument, threads: int, cache: Path | None, loss: Loss, progress: Callable[[float, str], None]
 ) -> tuple[list[tuple[bytes, tuple[str, ...]]], list[str]]:
     found = []
     textured = Draft.of(document)
     progress(0.0, "textures")
-    changed = recode_textures(textured, threads, cache, lambda done: progress(0.7 * done, "textures"))
+    changed = recode_textures(textured, threads, cache, loss, lambda done: progress(0.7 * done, "textures"))
     names = ("textures",) if changed else ()
     sizes = texture_sizes(textured)
     progress(0.7, "geometry")
@@ -84,13 +85,15 @@ def _candidates(
     return found, geometry.notes
 
 
-def recode_textures(draft: Draft, threads: int, cache: Path | None, progress: Callable[[float], None]) -> bool:
+def recode_textures(
+    draft: Draft, threads: int, cache: Path | None, loss: Loss, progress: Callable[[float], None]
+) -> bool:
     """Replace images by WebP where that is smaller; textures then name them through EXT_texture_webp."""
     uses = image_uses(draft.json, draft.survey.pinned, draft.survey.frozen)
     work = [i for i in sorted(uses) if draft.document.image(i)[1] in RECODED and _replaceable(draft.json, i)]
     done = 0
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        encoded = pool.map(lambda i: encode_texture(draft.document.image(i)[0], uses[i], cache=cache), work)
+        encoded = pool.map(lambda i: encode_texture(draft.document.image(i)[0], uses[i], loss, cache), work)
         for index, data in zip(work, encoded, strict=True):
             done += 1
             progress(done / len(work))
@@ -158,7 +161,9 @@ def _as_glb(document: GltfDocument) -> bytes:
         binary += b"\0" * (-len(binary) % 4)
         starts.append(len(binary))
         binary += document._buffer(index)
-    for view in json.get("bufferViews", []):
+    for index, view in enumerate(json.get("bufferViews", [])):
+        if document.fields("bufferViews", index).reference("buffer", "buffers") is None:
+            raise BrokenScene("names no buffer", f"/bufferViews/{index}")
         view["byteOffset"] = view.get("byteOffset", 0) + starts[view["buffer"]]
         view["buffer"] = 0
     for image in json.get("images", []):
