@@ -56,7 +56,7 @@ def commits(folder: Path) -> dict[str, int]:
     engine = sa.create_engine(f"sqlite:///{folder / 'store' / 'jobs.sqlite'}")
     with engine.connect() as connection:
         rows = connection.execute(sa.text("SELECT step, COUNT(*) FROM steps GROUP BY job, step")).all()
-    return {step: count for step, count in rows}
+    return {str(row[0]): int(row[1]) for row in rows}
 
 
 def digest(folder: Path) -> str:
