@@ -78,7 +78,7 @@ DRAFT = Policy(
         _claim("lpips", 0.10, 0.40, 0.10),
         _claim("vmaf", 80.0, 60.0, 0.10),
     ),
-    image_px=256,
+    image_px=192,
     segment_frames=3,
     views_cap=(24, 48),
     segments_cap=(6, 10),
