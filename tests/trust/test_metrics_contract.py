@@ -36,11 +36,11 @@ def test_the_contract(metric):
 
 
 def test_lpips_without_its_files_is_not_evaluated(monkeypatch, tmp_path):
-    monkeypatch.delenv("NIGHTPROOF_LPIPS_TRUNK", raising=False)
+    monkeypatch.delenv("NIGHTPROOF_LPIPS_WEIGHTS", raising=False)
     assert "alexnet" in METRICS["lpips"].unavailable()
     fake = tmp_path / "alexnet.pth"
     fake.write_bytes(b"not the weights")
-    monkeypatch.setenv("NIGHTPROOF_LPIPS_TRUNK", str(fake))
+    monkeypatch.setenv("NIGHTPROOF_LPIPS_WEIGHTS", str(fake))
     monkeypatch.setenv("NIGHTPROOF_LPIPS_HEADS", str(fake))
     assert "SHA-256" in METRICS["lpips"].unavailable()
 

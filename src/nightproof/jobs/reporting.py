@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nightproof.trust.views import RenderedPairs
 
 VIEWS_SHOWN = 5
+METRIC_TITLES = {"ssim": "SSIM", "psnr": "PSNR", "flip": "FLIP", "vmaf": "VMAF", "lpips": "LPIPS"}
 
 
 def make_page(
@@ -63,7 +64,7 @@ def make_page(
         certificate_sha256=certification.certificate_sha256,
         worst_tile_ssim=next((row.mean for row in judgement.aggregates if row.metric == "worst_tile"), None),
         reference_self_ssim=judgement.reference_self_ssim,
-        notices=_notices(outcome, judgement),
+        notices=_notices(judgement),
         cpu_seconds=outcome.cpu_seconds,
         software=versions(),
         chain=_chain(outcome, audit, judgement, certification),
@@ -176,12 +177,10 @@ def _shared(judgement: Judgement) -> str:
     return f"{where} They shared cached reference images." if judgement.shared_references else where
 
 
-def _notices(outcome: JobOutcome, judgement: Judgement) -> tuple[str, ...]:
-    """What must be said plainly, before anything else."""
-    route = outcome.route
-    fallback = [f"{route.wanted} was wanted; {route.pipeline} was used: {route.fallback_reason}"]
-    missing = [f"{row.metric}: {row.note}" for row in judgement.aggregates if row.threshold is not None and row.note]
-    return (*(fallback if route.fallback_reason else []), *missing, *outcome.asset.notes)
+def _notices(judgement: Judgement) -> tuple[str, ...]:
+    """What was asked for and not measured; fallbacks and the asset's own notes stand in the page anyway."""
+    missing = (row for row in judgement.aggregates if row.threshold is not None and row.note)
+    return tuple(f"{METRIC_TITLES.get(row.metric, row.metric)}: {row.note}" for row in missing)
 
 
 def _chain(

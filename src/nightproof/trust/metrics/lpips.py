@@ -1,6 +1,6 @@
 """LPIPS (Zhang et al., 2018), version 0.1 on AlexNet: a distance learnt from human judgements.
 
-The trunk is AlexNet as torchvision publishes it, 244 MB, given by the user (`NIGHTPROOF_LPIPS_TRUNK`, or in the
+The trunk is AlexNet as torchvision publishes it, 244 MB, given by the user (`NIGHTPROOF_LPIPS_WEIGHTS`, or in the
 weights folder); its SHA-256 must be the published one. The heads (6 kB) ship in the `lpips` wheel, or are given beside
 the trunk (`NIGHTPROOF_LPIPS_HEADS`). Without both files the metric is "not evaluated", never a guess.
 
@@ -65,7 +65,7 @@ class Lpips:
     def unavailable(self) -> str:
         trunk, heads = trunk_path(), heads_path()
         if trunk is None:
-            return f"LPIPS needs {TRUNK_NAME}, which was not given (NIGHTPROOF_LPIPS_TRUNK=FILE)"
+            return f"LPIPS needs {TRUNK_NAME}, which was not given (NIGHTPROOF_LPIPS_WEIGHTS=FILE)"
         if heads is None:
             return "LPIPS needs the heads of the lpips wheel, which were not found (NIGHTPROOF_LPIPS_HEADS=FILE)"
         for path, digest in ((trunk, TRUNK_SHA256), (heads, HEADS_SHA256)):
@@ -90,8 +90,13 @@ class Lpips:
 
 
 def trunk_path() -> Path | None:
-    """Where the user put AlexNet's weights, if anywhere."""
-    return _given("NIGHTPROOF_LPIPS_TRUNK")
+    """Where the user put AlexNet's weights, if anywhere: as named, else in the data folder."""
+    if named := _given("NIGHTPROOF_LPIPS_WEIGHTS"):
+        return named
+    import platformdirs
+
+    kept = Path(platformdirs.user_data_dir("nightproof", appauthor=False)) / TRUNK_NAME
+    return kept if kept.is_file() else None
 
 
 def heads_path() -> Path | None:
