@@ -2,11 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from nightproof.scenes.procedural import interior
 
 
 def nightproof(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -71,3 +75,33 @@ def test_with_json_a_failure_is_one_object_on_stdout(tmp_path):
 def test_a_deadline_that_cannot_be_meant_is_refused(tmp_path, deadline):
     done = nightproof("plan", "x.glb", f"--deadline={deadline}", cwd=tmp_path)
     assert done.returncode == 1 and "--deadline" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_ctrl_c_says_what_is_kept_and_exits_with_1(tmp_path):
+    """Interrupted while it works: no traceback, a word about carrying on, and nothing half-written."""
+    scene = tmp_path / "gallery.glb"
+    scene.write_bytes(interior("gallery"))
+    job = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "nightproof",
+            "optimize",
+            scene,
+            "--out",
+            tmp_path / "out",
+            "--store",
+            tmp_path / "store",
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    deadline_s = time.monotonic() + 60
+    while not list((tmp_path / "store").glob("blobs/*/[0-9a-f]*")) and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    job.send_signal(signal.SIGINT)
+    _, said = job.communicate(timeout=60)
+    assert job.returncode == 1, said
+    assert "the same command carries on" in said and "Traceback" not in said
+    assert not (tmp_path / "out").exists()

@@ -7,8 +7,12 @@ traceback is a bug of ours and is shown as such.
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -27,8 +31,27 @@ app = typer.Typer(
     help="Turn a 3D scene into a certified real-time asset, at the lowest bill in money and carbon.",
     epilog="Start with: nightproof optimize room.glb --out room/",
 )
+
+
+def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
+    """`command`, ended by Ctrl-C with a word about what is kept. Typer would leave without one."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except KeyboardInterrupt:
+            typer.echo("\nStopped. Finished steps are kept: the same command carries on from here.", err=True)
+            sys.stdout.flush()
+            # Not sys.exit: where the interrupt hit code that runs Python from C, CPython ends the process by SIGINT
+            # at exit although the interrupt was handled.
+            os._exit(INTERRUPTED)
+
+    return run
+
+
 for command in (optimize.optimize, inspect.inspect, plan.plan, verify.verify, compare.compare, doctor.doctor):
-    app.command()(command)
+    app.command()(_interruptible(command))
 
 
 def _print_version(wanted: bool) -> None:
@@ -52,9 +75,6 @@ def main() -> None:
         app()
     except NightproofError as error:
         sys.exit(_explain(error))
-    except KeyboardInterrupt:
-        typer.echo("Stopped. Finished steps are kept: the same command carries on from here.", err=True)
-        sys.exit(INTERRUPTED)
 
 
 def _explain(error: NightproofError) -> int:
