@@ -1,6 +1,6 @@
 """The README's picture: one authored view, the left part path traced from the source, the right part the baked asset.
 
-    python docs/picture.py SOURCE.glb ASSET.glb OUT.png [--camera 0] [--samples 128]
+python docs/picture.py SOURCE.glb ASSET.glb OUT.png [--camera 0] [--samples 128]
 """
 
 from __future__ import annotations
