@@ -19,7 +19,7 @@ from nightproof.rendering.viewer import viewer_image
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import load_gltf
 
-WIDTH_PX, HEIGHT_PX = 1280, 640
+WIDTH_PX, HEIGHT_PX = 1080, 540
 LINE_PX = 3
 
 
