@@ -36,7 +36,7 @@ def optimize(
     environment: EnvironmentName = "auto",
     outputs: Annotated[
         Literal["A", "A,B", "A,C", "A,B,C"],
-        typer.Option("--outputs", help="What a bake writes: A portable, B base colour + lightmap, C directional."),
+        typer.Option("--outputs", help="What a bake writes; only A is built, B and C are noted as missing."),
     ] = "A",
     seed: Seed = 0,
     deadline: Deadline = "24h",

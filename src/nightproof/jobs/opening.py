@@ -30,7 +30,8 @@ def open_source(path: Path) -> Source:
     from nightproof.scenes.load import scene_record
 
     document = load_gltf(path)
-    return Source(record=scene_record(document, path.name), document=document, flat=flatten(document))
+    flat = flatten(document)
+    return Source(record=scene_record(document, path.name, flat), document=document, flat=flat)
 
 
 def open_scene(path: Path, *, environment: str, threads: int) -> Opened:

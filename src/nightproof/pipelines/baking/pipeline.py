@@ -87,8 +87,8 @@ class BakingPipeline:
         return Estimate(
             bytes_out=int(geometry + texels * BYTES_PER_TEXEL),
             cpu_seconds=BakeSettings().light_texels / TEXELS_PER_CPU_SECOND + 1e-5 * scene.triangles + 20,
-            ssim=0.985,
-            psnr_db=36.5,
+            ssim=0.974,  # what the gallery measured under draft; one interior, so a guess for others
+            psnr_db=34.0,
         )
 
     def make(
