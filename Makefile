@@ -11,8 +11,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml CMakeLists.txt $(wildcard native/*) $(wildcard native/isa/*)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet "scikit-build-core>=0.11" "nanobind>=2.4" ninja cmake
-	@$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[dev]"
+	@$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	@touch $(STAMP)
 
 demo: setup
