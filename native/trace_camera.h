@@ -1,6 +1,6 @@
 // Rays of a pinhole camera, box-filtered pixels.
 #pragma once
-#include "trace_paths.h"
+#include "trace_wide_paths.h"
 
 namespace nightproof {
 namespace NIGHTPROOF_ISA {

@@ -86,6 +86,12 @@ void add_glowing_triangles(TraceScene::Parts& parts) {
         light.triangle = i;
         light.area = 0.5f * twice;
         light.direction = {normal.x / twice, normal.y / twice, normal.z / twice};
+        light.position = a;
+        light.edge_u = minus(parts.corners[triangle.corner[1]].position, a);
+        light.edge_v = minus(parts.corners[triangle.corner[2]].position, a);
+        light.intensity = material.emissive;
+        light.two_sided = material.double_sided;
+        light.textured = material.emissive_texture.texture >= 0;
         light.power = glow * light.area;
         if (!(light.area > 0.f)) continue;
         if (parts.light_of_triangle.empty()) parts.light_of_triangle.assign(parts.triangles.size(), kNone);
@@ -94,46 +100,51 @@ void add_glowing_triangles(TraceScene::Parts& parts) {
     }
 }
 
-LightNode leaf(const TraceScene::Parts& parts, uint32_t index) {
+// A node in the making: its box, and what `LightNode` keeps.
+struct Bounds {
+    Vec3 lower, upper;
+    LightNode node;
+};
+
+Bounds leaf(const TraceScene::Parts& parts, uint32_t index) {
     const Light& light = parts.lights[index];
-    LightNode node{};
-    node.child = kNone;
-    node.light = index;
-    node.power = light.power;
-    node.lower = node.upper = light.position;
-    node.cos_spread = -1.f;
+    Bounds bounds{light.position, light.position, {}};
+    bounds.node.child = kNone;
+    bounds.node.light = index;
+    bounds.node.power = light.power;
+    bounds.node.cos_spread = -1.f;
     if (light.kind == kTriangleLight) {
         const Triangle& triangle = parts.triangles[light.triangle];
-        node.lower = node.upper = parts.corners[triangle.corner[0]].position;
         for (uint32_t corner : triangle.corner) {
             Vec3 p = parts.corners[corner].position;
             for (int axis = 0; axis < 3; ++axis) {
-                axis_of(node.lower, axis) = std::min(axis_of(node.lower, axis), axis_of(p, axis));
-                axis_of(node.upper, axis) = std::max(axis_of(node.upper, axis), axis_of(p, axis));
+                axis_of(bounds.lower, axis) = std::min(axis_of(bounds.lower, axis), axis_of(p, axis));
+                axis_of(bounds.upper, axis) = std::max(axis_of(bounds.upper, axis), axis_of(p, axis));
             }
         }
-        node.axis = light.direction;
-        node.cos_spread = 1.f;
-        node.two_sided = parts.materials[triangle.material].double_sided;
+        bounds.node.axis = light.direction;
+        bounds.node.cos_spread = 1.f;
+        bounds.node.two_sided = light.two_sided;
     }
-    return node;
+    return bounds;
 }
 
 // The smallest sum of what two nodes promise: box, power, cone of normals.
-LightNode join(LightNode a, LightNode b) {
-    LightNode node{};
+Bounds join(Bounds first, Bounds second) {
+    Bounds both{};
+    LightNode &a = first.node, &b = second.node, &node = both.node;
     for (int axis = 0; axis < 3; ++axis) {
-        axis_of(node.lower, axis) = std::min(axis_of(a.lower, axis), axis_of(b.lower, axis));
-        axis_of(node.upper, axis) = std::max(axis_of(a.upper, axis), axis_of(b.upper, axis));
+        axis_of(both.lower, axis) = std::min(axis_of(first.lower, axis), axis_of(second.lower, axis));
+        axis_of(both.upper, axis) = std::max(axis_of(first.upper, axis), axis_of(second.upper, axis));
     }
     node.power = a.power + b.power;
     node.two_sided = a.two_sided || b.two_sided;
     node.cos_spread = -1.f;
-    if (a.cos_spread <= -1.f || b.cos_spread <= -1.f) return node;
+    if (a.cos_spread <= -1.f || b.cos_spread <= -1.f) return both;
     if (node.two_sided && dot(a.axis, b.axis) < 0.f) b.axis = {-b.axis.x, -b.axis.y, -b.axis.z};
     const Vec3 sum{a.axis.x + b.axis.x, a.axis.y + b.axis.y, a.axis.z + b.axis.z};
     const float size = length(sum);
-    if (!(size > 1e-3f)) return node;
+    if (!(size > 1e-3f)) return both;
     node.axis = {sum.x / size, sum.y / size, sum.z / size};
     const auto reach = [&](const LightNode& part) {
         return std::acos(std::min(1.f, std::max(-1.f, dot(part.axis, node.axis)))) +
@@ -141,18 +152,31 @@ LightNode join(LightNode a, LightNode b) {
     };
     const float spread = std::max(reach(a), reach(b));
     node.cos_spread = spread >= kPi ? -1.f : std::cos(spread);
+    return both;
+}
+
+// Writes what sampling reads of a finished node.
+LightNode finished(const Bounds& bounds) {
+    LightNode node = bounds.node;
+    const Vec3 a = bounds.lower, b = bounds.upper;
+    node.centre = {(a.x + b.x) * 0.5f, (a.y + b.y) * 0.5f, (a.z + b.z) * 0.5f};
+    const Vec3 half = minus(b, node.centre);
+    node.radius2 = dot(half, half);
+    node.sin_spread = std::sqrt(std::max(0.f, 1.f - node.cos_spread * node.cos_spread));
     return node;
 }
 
 struct TreeMaker {
     TraceScene::Parts& parts;
 
-    void make(uint32_t slot, std::vector<uint32_t>::iterator first, std::vector<uint32_t>::iterator last, uint32_t turns,
-              unsigned depth) {
+    // Fills `slot` and everything below it; returns its box.
+    Bounds make(uint32_t slot, std::vector<uint32_t>::iterator first, std::vector<uint32_t>::iterator last, uint32_t turns,
+                unsigned depth) {
         if (last - first == 1) {
-            parts.tree[slot] = leaf(parts, *first);
+            const Bounds bounds = leaf(parts, *first);
+            parts.tree[slot] = finished(bounds);
             parts.leaf_path[*first] = turns;
-            return;
+            return bounds;
         }
         const auto middle = first + (last - first) / 2;
         const int axis = longest(first, last);
@@ -162,15 +186,17 @@ struct TreeMaker {
         });
         const uint32_t child = static_cast<uint32_t>(parts.tree.size());
         parts.tree.resize(child + 2);
-        make(child, first, middle, turns, depth + 1);
-        make(child + 1, middle, last, turns | (1u << depth), depth + 1);
-        parts.tree[slot] = join(parts.tree[child], parts.tree[child + 1]);
-        parts.tree[slot].child = child;
+        const Bounds left = make(child, first, middle, turns, depth + 1);
+        const Bounds right = make(child + 1, middle, last, turns | (1u << depth), depth + 1);
+        Bounds both = join(left, right);
+        both.node.child = child;
+        parts.tree[slot] = finished(both);
+        return both;
     }
 
     float centre(uint32_t light, int axis) {
-        LightNode node = leaf(parts, light);
-        return axis_of(node.lower, axis) + axis_of(node.upper, axis);
+        Bounds bounds = leaf(parts, light);
+        return axis_of(bounds.lower, axis) + axis_of(bounds.upper, axis);
     }
 
     int longest(std::vector<uint32_t>::iterator first, std::vector<uint32_t>::iterator last) {

@@ -31,10 +31,8 @@ static inline float sin_beyond(float sin_a, float cos_a, float sin_b, float cos_
 }
 
 static inline float importance(const LightNode& node, const Receiver& at) {
-    const Vec3 centre = (node.lower + node.upper) * 0.5f;
-    const Vec3 half = node.upper - centre;
-    const Vec3 towards = centre - at.position;
-    const float radius2 = dot(half, half);
+    const Vec3 towards = node.centre - at.position;
+    const float radius2 = node.radius2;
     const float distance2 = high(dot(towards, towards), 1e-20f);
     const Vec3 direction = towards * (1.f / __builtin_sqrtf(distance2));
     // The cone under which the box is seen; from inside it is everything.
@@ -45,7 +43,7 @@ static inline float importance(const LightNode& node, const Receiver& at) {
     if (node.cos_spread > -1.f) {
         float cosine = -dot(node.axis, direction);
         if (node.two_sided) cosine = magnitude(cosine);
-        const float sine = root(1.f - cosine * cosine), sin_spread = root(1.f - square(node.cos_spread));
+        const float sine = root(1.f - cosine * cosine), sin_spread = node.sin_spread;
         const float c = cos_beyond(sine, cosine, sin_spread, node.cos_spread);
         const float s = sin_beyond(sine, cosine, sin_spread, node.cos_spread);
         const float best = cos_box < 0.f ? 1.f : cos_beyond(s, c, sin_box, cos_box);
@@ -181,17 +179,19 @@ static inline LightSample sample_triangle(const SceneView& scene, const Light& l
     LightSample s{};
     const float su = __builtin_sqrtf(uv.x);
     const Weights w{1.f - su, su * (1.f - uv.y), su * uv.y};
-    const Triangle& triangle = scene.triangles[light.triangle];
-    const Vec3 towards = place(scene, triangle, w) - from;
+    const Vec3 towards = light.position + light.edge_u * w.b + light.edge_v * w.c - from;
     const float distance2 = dot(towards, towards);
     if (!(distance2 > 0.f)) return s;
     s.distance = __builtin_sqrtf(distance2);
     s.direction = towards * (1.f / s.distance);
-    const Material& material = scene.materials[triangle.material];
     float cosine = -dot(s.direction, light.direction);
-    if (material.double_sided) cosine = magnitude(cosine);
+    if (light.two_sided) cosine = magnitude(cosine);
     if (!(cosine > 1e-7f)) return s;
-    s.radiance = emission(scene, triangle, w, material);
+    s.radiance = light.intensity;
+    if (light.textured) {
+        const Triangle& triangle = scene.triangles[light.triangle];
+        s.radiance = emission(scene, triangle, w, scene.materials[triangle.material]);
+    }
     s.pdf = distance2 / (light.area * cosine);
     s.hittable = true;
     return s;

@@ -1,4 +1,5 @@
-// Paths in flight: many advance together, one bounce at a time: all rays, then all shading, then all shadow rays.
+// One path at its next surface: what it gathers, where it goes on. Every kind of surface is known here; opaque ones have
+// a faster twin for eight paths at a time in trace_wide_paths.h.
 #pragma once
 #include "trace_bsdf.h"
 #include "trace_lights.h"
@@ -14,12 +15,10 @@ constexpr float kSmooth = 0.1f;           // roughness up to which the denoiser'
 
 struct Path {
     Vec3 origin, direction;
-    Vec3 throughput, radiance;
-    Vec3 albedo, normal;
+    Vec3 throughput;
     Receiver last;     // where the path scattered last
     float pdf;         // of that scattering; negative: lights count fully (camera, mirrors)
     float stretch;     // product of squared indices of refraction, which roulette must not mistake for loss
-    float distance;
     uint32_t seed, index;
     uint32_t medium;   // material whose volume the path is in, or kNone
     int edges;         // rays so far that count as path length
@@ -27,14 +26,12 @@ struct Path {
     bool guided;       // albedo and normal are final
     bool direct;       // nothing scattered yet
     Hit hit;
-    uint32_t slot;     // which result
+    PathResult* result;
 };
 
 struct Shadow {
     Vec3 origin, direction, light;
     float limit;
-    uint32_t path;  // in the batch
-    uint32_t id;
 };
 
 struct Bounce {
@@ -65,8 +62,8 @@ static inline Vec3 add_guide(Vec3 sum, const Path& path, Vec3 albedo) {
 
 static inline void guide(Path& path, Vec3 albedo, Vec3 normal) {
     if (path.guided) return;
-    path.albedo = add_guide(path.albedo, path, albedo);
-    path.normal = normal;
+    path.result->albedo = add_guide(path.result->albedo, path, albedo);
+    path.result->normal = normal;
     path.guided = true;
 }
 
@@ -77,7 +74,7 @@ static inline void escape(const SceneView& scene, Path& path) {
     float weight = 1.f;
     if (path.pdf >= 0.f && scene.choose_environment > 0.f)
         weight = balance(path.pdf, scene.choose_environment * environment_pdf(scene.environment, path.direction));
-    path.radiance = path.radiance + path.throughput * light * weight;
+    path.result->radiance = path.result->radiance + path.throughput * light * weight;
     guide(path, light, vec(0, 0, 0));
 }
 
@@ -180,13 +177,13 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
         escape(scene, path);
         return false;
     }
-    if (path.direct && path.layers == 0) path.distance = path.hit.distance;
+    if (path.direct && path.layers == 0) path.result->distance = path.hit.distance;
     const Surface s = surface_at(scene, path.hit.triangle, path.hit.u, path.hit.v, -path.direction);
     const Material& material = *s.material;
     if (path.medium != kNone)
         path.throughput = path.throughput * exponential(scene.materials[path.medium].extinction * -path.hit.distance);
     if (material.kind == kUnlit) {
-        if (path.direct) path.radiance = path.radiance + path.throughput * s.base;
+        if (path.direct) path.result->radiance = path.result->radiance + path.throughput * s.base;
         guide(path, s.base, s.shading);
         return false;
     }
@@ -197,7 +194,7 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
             const float travelled = length(s.position - path.last.position);
             weight = balance(path.pdf, triangle_pdf(scene, path.last, s.triangle, path.direction, travelled));
         }
-        path.radiance = path.radiance + path.throughput * glow * weight;
+        path.result->radiance = path.result->radiance + path.throughput * glow * weight;
     }
     if (path.edges >= settings.max_depth) {
         guide(path, s.base + glow, s.shading);
@@ -214,7 +211,7 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
     if (settings.gather && !path.direct) {
         Vec3 gathered;
         if (settings.gather(settings.gather_user, s.triangle, path.hit.u, path.hit.v, s.front, path.direction, &gathered)) {
-            path.radiance = path.radiance + path.throughput * gathered;
+            path.result->radiance = path.result->radiance + path.throughput * gathered;
             return false;
         }
     }
@@ -242,74 +239,8 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
     return survives(path, static_cast<uint32_t>(path.edges));
 }
 
-static inline void begin(const PathStart& start, uint32_t slot, Path& path) {
-    path = Path{};
-    path.origin = start.origin;
-    path.direction = start.direction;
-    path.throughput = grey(1);
-    path.pdf = -1.f;
-    path.stretch = 1.f;
-    path.distance = kInfinity;
-    path.seed = start.seed;
-    path.index = start.index;
-    path.medium = kNone;
-    path.direct = true;
-    path.slot = slot;
-    path.hit = {0, start.u, start.v, start.triangle};
-}
-
-static inline uint32_t ray_id(const Path& path) {
-    return mix(mix(path.seed ^ 0x6a09e667u, path.index), static_cast<uint32_t>(path.edges));
-}
-
-static inline void finish(const Path& path, PathResult* results) {
-    PathResult& result = results[path.slot];
-    result.radiance = finite(path.radiance) ? path.radiance : grey(0);
-    result.albedo = path.albedo;
-    result.normal = path.normal;
-    result.distance = path.distance;
-}
-
-// `flying` and `shadows` are room for as many entries as there are starts; `live` holds the paths' order.
-static void trace_batch(const SceneView& scene, const PathSettings& settings, const PathStart* starts, uint32_t count,
-                        PathResult* results) {
-    Path flying[kPathBatch];
-    Shadow shadows[kPathBatch];
-    uint32_t live[kPathBatch];
-    RtcArguments arguments = filter_arguments();
-    RtcArguments* args = scene.has_filters ? &arguments : nullptr;
-    uint32_t alive = count;
-    for (uint32_t i = 0; i < count; ++i) {
-        begin(starts[i], i, flying[i]);
-        live[i] = i;
-    }
-    for (bool first = true; alive; first = false) {
-        for (uint32_t i = 0; i < alive; ++i) {
-            Path& path = flying[live[i]];
-            if (!(first && path.hit.triangle != kNone))
-                path.hit = first_hit(scene, path.origin, path.direction, kInfinity, ray_id(path), args);
-        }
-        uint32_t kept = 0, asked = 0;
-        for (uint32_t i = 0; i < alive; ++i) {
-            Path& path = flying[live[i]];
-            bool ask;
-            const bool goes_on = advance(scene, settings, path, &shadows[asked], &ask);
-            if (ask) {
-                shadows[asked].path = live[i];
-                shadows[asked].id = ray_id(path) ^ 0x5bd1e995u;
-                ++asked;
-            }
-            if (goes_on) live[kept++] = live[i];
-        }
-        for (uint32_t i = 0; i < asked; ++i) {
-            const Shadow& shadow = shadows[i];
-            const Vec3 passing = transmittance(scene, shadow.origin, shadow.direction, shadow.limit, shadow.id, args);
-            Path& path = flying[shadow.path];
-            path.radiance = path.radiance + shadow.light * passing;
-        }
-        alive = kept;
-    }
-    for (uint32_t i = 0; i < count; ++i) finish(flying[i], results);
+static inline uint32_t ray_id(uint32_t seed, uint32_t index, uint32_t edges) {
+    return mix(mix(seed ^ 0x6a09e667u, index), edges);
 }
 
 }  // namespace NIGHTPROOF_ISA

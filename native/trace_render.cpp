@@ -28,11 +28,11 @@ CameraView camera_of(const Matrix& m, double yfov_rad, double near_m, int width,
 }
 
 void render(const TraceScene& scene, const Matrix& camera, double yfov_rad, double near_m, int width, int height, int left,
-            int top, uint32_t samples, uint32_t first_sample, uint32_t seed, int max_depth, int sobol_bounces, Image out,
+            int top, uint32_t samples, uint32_t first_sample, uint32_t seed, int max_depth, int sobol_bounces, bool plain, Image out,
             unsigned threads, const std::function<void(double)>& watch) {
     RenderJob job{};
     job.camera = camera_of(camera, yfov_rad, near_m, width, height);
-    job.settings = {max_depth, nullptr, nullptr, sobol_bounces};
+    job.settings = {max_depth, nullptr, nullptr, sobol_bounces, plain};
     job.left = left;
     job.top = top;
     job.width = int(out.shape(1));
@@ -63,6 +63,7 @@ BsdfQuery query_of(const nb::dict& d) {
     q.eta = nb::cast<float>(d["eta"]);
     q.transmission = nb::cast<float>(d["transmission"]);
     q.inside = nb::cast<bool>(d["inside"]);
+    q.wide = nb::cast<bool>(d["wide"]) && (q.kind == kLambert || q.kind == kPrincipled);
     return q;
 }
 
@@ -74,7 +75,7 @@ void bind_trace_render(nb::module_& m) {
     m.attr("PIXEL_FLOATS") = kPixelFloats;
     m.def("render", &render, nb::arg("scene"), nb::arg("camera"), nb::arg("yfov_rad"), nb::arg("near_m"), nb::arg("width"),
           nb::arg("height"), nb::arg("left"), nb::arg("top"), nb::arg("samples"), nb::arg("first_sample"), nb::arg("seed"),
-          nb::arg("max_depth"), nb::arg("sobol_bounces"), nb::arg("out"), nb::arg("threads"), nb::arg("watch").none());
+          nb::arg("max_depth"), nb::arg("sobol_bounces"), nb::arg("plain"), nb::arg("out"), nb::arg("threads"), nb::arg("watch").none());
     m.def("view_image", &view_image, nb::arg("scene"), nb::arg("camera"), nb::arg("yfov_rad"), nb::arg("near_m"),
           nb::arg("width"), nb::arg("height"), nb::arg("left"), nb::arg("top"), nb::arg("side"), nb::arg("out"),
           nb::arg("threads"));

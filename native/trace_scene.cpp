@@ -54,6 +54,7 @@ Material material_of(const nb::dict& d) {
     m.base_texture = use_of(d["base_texture"]);
     m.metal_rough_texture = use_of(d["metal_rough_texture"]);
     m.normal_texture = use_of(d["normal_texture"]);
+    m.textured = m.base_texture.texture >= 0 || m.metal_rough_texture.texture >= 0 || m.normal_texture.texture >= 0;
     m.emissive_texture = use_of(d["emissive_texture"]);
     m.transmission_texture = use_of(d["transmission_texture"]);
     for (int i = 0; i < 3; ++i) m.sh_texture[i] = use_of(d["sh_textures"][i]);

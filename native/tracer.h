@@ -77,6 +77,7 @@ struct Material {
     Vec3 emissive;
     Vec3 extinction;  // per metre, inside volumes
     bool double_sided;
+    bool textured;  // base colour, metal and roughness or normals
     TextureUse base_texture, metal_rough_texture, normal_texture, emissive_texture, transmission_texture;
     TextureUse sh_texture[3];
 };
@@ -87,17 +88,20 @@ struct Light {
     int kind;
     uint32_t triangle;  // of a kTriangleLight
     float area;
-    Vec3 position, direction;  // spot, point; where it shines to; geometric normal of triangles
-    Vec3 intensity;            // candela or lux; unused for triangles
+    Vec3 position, direction;  // spot, point, a triangle's first corner; where it shines to; geometric normal of triangles
+    Vec3 edge_u, edge_v;       // from a triangle's first corner to the others
+    Vec3 intensity;            // candela or lux; radiance of triangles that glow evenly
     float spot_scale, spot_offset;  // attenuation = clamp(cosine · scale + offset)²
     float power;               // weight in sampling
+    bool two_sided, textured;  // triangles: whether the back glows too; whether the glow must be looked up
 };
 
 // A node of the tree over lights that have a place. Leaves hold one light.
 struct LightNode {
-    Vec3 lower, upper;
+    Vec3 centre;         // of the bounding box
+    float radius2;       // half its diagonal, squared
     Vec3 axis;           // mean direction of emission
-    float cos_spread;    // all normals within this of axis; −1: any
+    float cos_spread, sin_spread;  // all normals within this of axis; cosine −1: any
     float power;
     uint32_t child;      // first of two siblings; kNone: leaf
     uint32_t light;      // of a leaf
@@ -163,6 +167,7 @@ struct PathSettings {
     GatherHook gather;    // null: none
     void* gather_user;
     int sobol_bounces;    // so many bounces take low-discrepancy samples, the rest hashed ones
+    bool plain;           // shade one path at a time: the twin that the vector code is tested against
 };
 
 // A surface point as the shading sees it, for callers who do their own integration.
@@ -192,6 +197,7 @@ struct BsdfQuery {
     Vec3 base_color;
     float roughness, metallic, eta, transmission;
     bool inside;
+    bool wide;  // by the code for eight at a time; opaque kinds only
 };
 void bsdf_values(const BsdfQuery&, const float* directions, size_t count, float* values);
 void bsdf_samples(const BsdfQuery&, Vec3 viewer, const float* uniforms, size_t count, float* samples);

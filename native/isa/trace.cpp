@@ -31,7 +31,49 @@ Bsdf bsdf_of(const BsdfQuery& q) {
             q.inside ? 1.f / q.eta : q.eta, q.inside};
 }
 
+Opaques opaques_of(const BsdfQuery& q) {
+    Opaques b;
+    b.lambert = all(q.kind == kLambert ? -1 : 0);
+    b.plain = q.kind == kLambert;
+    b.base = {all(q.base_color.x), all(q.base_color.y), all(q.base_color.z)};
+    b.roughness = all(q.roughness);
+    b.alpha = high(b.roughness * b.roughness, kLeastAlpha);
+    b.metallic = all(q.metallic);
+    b.eta = all(q.eta);
+    return b;
+}
+
+// Component k of lanes i … of an array of `stride` numbers each; lanes beyond `count` read the last.
+Floats column(const float* from, size_t stride, size_t i, size_t count, size_t k) {
+    return floats([&](size_t lane) { return from[stride * (i + lane < count ? i + lane : count - 1) + k]; });
+}
+
+void wide_values(const BsdfQuery& query, const float* d, size_t count, float* values) {
+    Opaques b = opaques_of(query);
+    for (size_t i = 0; i < count; i += kWide) {
+        const auto at = [&](size_t k) { return column(d, 6, i, count, k); };
+        see_from(b, {at(0), at(1), at(2)});
+        const Values value = bsdf_value(b, {at(3), at(4), at(5)});
+        const Floats out[4] = {value.f.x, value.f.y, value.f.z, value.pdf};
+        for (size_t lane = 0; lane < kWide && i + lane < count; ++lane)
+            for (int k = 0; k < 4; ++k) values[4 * (i + lane) + k] = out[k][lane];
+    }
+}
+
+void wide_samples(const BsdfQuery& query, Vec3 viewer, const float* u, size_t count, float* samples) {
+    Opaques b = opaques_of(query);
+    see_from(b, {all(viewer.x), all(viewer.y), all(viewer.z)});
+    for (size_t i = 0; i < count; i += kWide) {
+        const auto at = [&](size_t k) { return column(u, 3, i, count, k); };
+        const Scatterings s = bsdf_sample(b, at(0), {at(1), at(2)});
+        const Floats out[7] = {s.direction.x, s.direction.y, s.direction.z, s.weight.x, s.weight.y, s.weight.z, s.pdf};
+        for (size_t lane = 0; lane < kWide && i + lane < count; ++lane)
+            for (int k = 0; k < 7; ++k) samples[7 * (i + lane) + k] = out[k][lane];
+    }
+}
+
 void bsdf_values(const BsdfQuery& query, const float* directions, size_t count, float* values) {
+    if (query.wide) return wide_values(query, directions, count, values);
     const Bsdf b = bsdf_of(query);
     for (size_t i = 0; i < count; ++i) {
         const float* d = directions + 6 * i;
@@ -42,6 +84,7 @@ void bsdf_values(const BsdfQuery& query, const float* directions, size_t count, 
 }
 
 void bsdf_samples(const BsdfQuery& query, Vec3 viewer, const float* uniforms, size_t count, float* samples) {
+    if (query.wide) return wide_samples(query, viewer, uniforms, count, samples);
     const Bsdf b = bsdf_of(query);
     const Odds lobes = odds(b, saturate(viewer.z));
     for (size_t i = 0; i < count; ++i) {

@@ -21,7 +21,8 @@ SURFACES = {
 }
 
 
-def query(kind, surface, inside=False):
+def query(kind, surface, inside=False, wide=True):
+    """`wide` asks the code for eight surfaces at a time, which knows only opaque ones; others take the plain code."""
     return {
         "kind": kind,
         "base_color": surface.base_color,
@@ -30,6 +31,7 @@ def query(kind, surface, inside=False):
         "eta": surface.eta,
         "transmission": surface.transmission,
         "inside": inside,
+        "wide": wide,
     }
 
 
@@ -44,9 +46,10 @@ def native_values(asked, wi, wo):
     return values
 
 
+@pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize("name", SURFACES)
-def test_native_agrees_with_the_twin(name, inside):
+def test_native_agrees_with_the_twin(name, inside, wide):
     kind, surface = SURFACES[name]
     if inside and kind != VOLUME:
         pytest.skip("has no inside")
@@ -56,7 +59,7 @@ def test_native_agrees_with_the_twin(name, inside):
     wi, wo = wi[clear], wo[clear]
     expected = principled(surface, wi, wo, inside)
     np.testing.assert_allclose(
-        native_values(query(kind, surface, inside), wi, wo)[:, :3], expected, rtol=3e-3, atol=1e-4
+        native_values(query(kind, surface, inside, wide), wi, wo)[:, :3], expected, rtol=3e-3, atol=1e-4
     )
     assert expected.max() > 0.1
 
@@ -69,6 +72,19 @@ def test_reflection_is_reciprocal(name):
     there = native_values(query(kind, surface), a, b)[:, :3] / b[:, 2:]
     back = native_values(query(kind, surface), b, a)[:, :3] / a[:, 2:]
     np.testing.assert_allclose(there, back, rtol=2e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["plastic", "gold", "half metal", "chalk"])
+def test_eight_at_a_time_sample_as_one_does(name):
+    kind, surface = SURFACES.get(name, (LAMBERT, Principled((0.8, 0.5, 0.2), 0.5)))
+    uniforms = np.random.default_rng(8).random((4003, 3)).astype(np.float32)
+    viewer = np.array([[0.6, 0, 0.8]], np.float32)
+    one, eight = np.empty((2, len(uniforms), 7), np.float32)
+    _native.bsdf_samples(query(kind, surface, wide=False), viewer, uniforms, one)
+    _native.bsdf_samples(query(kind, surface, wide=True), viewer, uniforms, eight)
+    sampled = one[:, 6] > 1e-4
+    np.testing.assert_allclose(eight[sampled], one[sampled], rtol=2e-3, atol=1e-5)
+    assert ((eight[:, 6] == 0) == (one[:, 6] == 0)).mean() > 0.999
 
 
 CASES = [(name, inside) for name in SURFACES for inside in (False, True) if not inside or SURFACES[name][0] == VOLUME]
@@ -133,14 +149,15 @@ def test_sobol_points_are_a_net_in_base_two():
     assert not np.allclose(points, other)
 
 
+@pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("isa", ["baseline", "v3"])
-def test_instruction_sets_agree(isa):
+def test_instruction_sets_agree(isa, wide):
     program = (
         "import numpy as np; from nightproof import _native; v = np.empty((500, 4), np.float32);"
         "d = np.random.default_rng(0).normal(size=(500, 6)).astype(np.float32); d[:, 2] = abs(d[:, 2]);"
         "d[:, :3] /= np.linalg.norm(d[:, :3], axis=1)[:, None]; d[:, 3:] /= np.linalg.norm(d[:, 3:], axis=1)[:, None];"
-        "_native.bsdf_values(dict(kind=2, base_color=(.9, .8, .7), roughness=.4, metallic=.2, eta=1.5, transmission=.5,"
-        "inside=False), d, v); print(_native.isa(), *v.sum(axis=0))"
+        f"_native.bsdf_values(dict(kind={1 if wide else 2}, base_color=(.9, .8, .7), roughness=.4, metallic=.2,"
+        f"eta=1.5, transmission=.5, inside=False, wide={wide}), d, v); print(_native.isa(), *v.sum(axis=0))"
     )
 
     def run(**more):

@@ -1,6 +1,10 @@
 """The path tracer against what can be worked out by hand, and what must not change its pictures."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +12,7 @@ from handmade import LAMBERT, box, quad, scene, sphere, uniform_environment
 
 from nightproof.rendering.tracer import Tracer
 from nightproof.scenes.camera import look_at
-from nightproof.scenes.flat import Material, PunctualLight
+from nightproof.scenes.flat import Environment, Material, PunctualLight, Texture, TextureUse
 
 WHITE = replace(LAMBERT, base_color=(1.0, 1.0, 1.0, 1.0))
 
@@ -97,6 +101,86 @@ def test_threads_and_crops_change_nothing():
         np.testing.assert_array_equal(getattr(one, name)[11:20, 7:27], getattr(part, name))
     assert np.isfinite(one.color).all()
     assert (one.color > 0).mean() > 0.95
+
+
+def textured():
+    """Every way in which a material reads images, every light with and without a place, vertex colours."""
+    rng = np.random.default_rng(7)
+    noise = rng.integers(60, 255, (3, 16, 16, 4)).astype(np.uint8)
+    noise[1, ..., 2] = 255
+    textures = (
+        Texture(noise[0], srgb=True),
+        Texture(noise[1], srgb=False),
+        Texture(noise[2], srgb=False, nearest=True),
+    )
+    wall = Material(
+        base_color_texture=TextureUse(0),
+        metallic=0.3,
+        roughness=0.8,
+        metallic_roughness_texture=TextureUse(2),
+        normal_texture=TextureUse(1, scale=0.4),
+    )
+    screen = Material(emissive=(4, 3, 2), emissive_texture=TextureUse(0), metallic=0)
+    lamp = quad([0.5, 1.9, -0.5], [0.5, 1.9, 0.5], [-0.5, 1.9, 0.5], [-0.5, 1.9, -0.5])
+    room, faces = box([-2, -1, -2], [2, 2, 3], inward=True)
+    parts = (
+        ((room, faces[2:]), wall),  # the sky comes in
+        (lamp, Material(emissive=(9, 8, 7), double_sided=True)),
+        (quad([-1, -0.9, 0.5], [1, -0.9, 0.5], [1, 0.1, 0], [-1, 0.1, 0]), screen),
+        (sphere([0.9, -0.4, 0], 0.6, 8), LAMBERT),
+        (sphere([-1.2, -0.5, 0.4], 0.5, 8), Material(metallic=1, roughness=0.2)),
+    )
+    corners = sum(3 * len(mesh[1]) for mesh, _ in parts)
+    lights = tuple(
+        PunctualLight(kind, (1, 0.8, 0.6), 3.0, (0.5, 1.5, 1), (0.1, -1, 0.2), inner_cone_rad=0.3, outer_cone_rad=0.9)
+        for kind in ("point", "spot", "directional")
+    )
+    flat = scene(
+        *parts,
+        environment=Environment(rng.uniform(0, 2, (16, 32, 3)).astype(np.float32), "noise"),
+        lights=lights,
+        textures=textures,
+        uv=rng.uniform(-1, 2, (corners, 2)),
+        colors=rng.uniform(0.5, 1, (corners, 4)),
+    )
+    tangents = np.zeros_like(flat.tangents)
+    tangents[:, 0], tangents[:, 3] = 1, 1
+    return replace(flat, tangents=tangents)
+
+
+@pytest.mark.parametrize("build", [gallery, textured])
+@pytest.mark.parametrize("depth", [2, 6])
+def test_eight_paths_at_a_time_make_the_picture_of_one_at_a_time(build, depth):
+    """The same random numbers, so the same paths: pixels differ only where rounding turns a decision."""
+    flat, view = build(), camera(40, at=(0, 0.3, 1.9), yfov=1.2)
+    plain = Tracer(flat, threads=1, plain=True).render(view, samples=16, seed=2, max_depth=depth)
+    wide = Tracer(flat, threads=1).render(view, samples=16, seed=2, max_depth=depth)
+    for name in ("color", "albedo", "normal"):
+        one, eight = getattr(plain, name), getattr(wide, name)
+        same = np.isclose(one, eight, rtol=1e-3, atol=1e-4 * np.abs(one).max()).all(axis=2)
+        assert same.mean() > 0.98, name
+        assert eight.mean() == pytest.approx(one.mean(), rel=2e-3, abs=1e-4), name
+    assert wide.color.min() >= 0
+
+
+@pytest.mark.parametrize("isa", ["baseline", "v3"])
+def test_instruction_sets_make_the_same_picture(isa, tmp_path):
+    """Other sets round differently here and there; a path that turns otherwise shows in its pixel alone."""
+
+    def run(**more):
+        program = (
+            f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+            "import numpy as np, test_tracer as t\n"
+            "view = t.camera(32, at=(0, 0.3, 1.9), yfov=1.2)\n"
+            "picture = t.Tracer(t.textured(), threads=1).render(view, samples=16, seed=2, max_depth=6)\n"
+            f"np.save({str(tmp_path / 'picture.npy')!r}, picture.color)"
+        )
+        subprocess.run([sys.executable, "-c", program], env={**os.environ, **more}, check=True)
+        return np.load(tmp_path / "picture.npy")
+
+    best, lower = run(), run(NIGHTPROOF_ISA=isa)
+    assert np.isclose(best, lower, rtol=1e-3, atol=1e-3).all(axis=2).mean() > 0.97
+    assert lower.mean() == pytest.approx(best.mean(), rel=2e-3)
 
 
 def test_seeds_differ_and_later_samples_continue():

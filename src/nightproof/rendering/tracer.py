@@ -52,9 +52,13 @@ class Rendered:
 class Tracer:
     """A scene, held for tracing. Building it takes about a second per million triangles."""
 
-    def __init__(self, flat: FlatScene, threads: int = 0) -> None:
-        """`threads` 0 takes all cores. Raises `EmbreeMissing`, and `ValueError` for indices that point outside."""
+    def __init__(self, flat: FlatScene, threads: int = 0, *, plain: bool = False) -> None:
+        """`threads` 0 takes all cores; `plain` shades path by path, the slow twin that tests compare with.
+
+        Raises `EmbreeMissing`, and `ValueError` for indices that point outside.
+        """
         self.threads = threads
+        self.plain = plain
         self.flat = flat
         try:
             self.native = _native.make_trace_scene(str(embree_library()), scene_parts(flat))
@@ -105,6 +109,7 @@ class Tracer:
             seed=seed % 2**32,
             max_depth=max_depth,
             sobol_bounces=SOBOL_BOUNCES,
+            plain=self.plain,
             out=sums,
             threads=self.threads,
             watch=progress,
