@@ -35,7 +35,8 @@ def cli_page() -> str:
 
 EXIT_CODES = """Exit codes: **0** done (and certified, where that was the question) · **3** done, not certified: the
 asset and an honest certificate of what failed are there · **2** the input is unusable · **1** anything else.
-With `--json` a failure is one object too: `{"error": {"type", "message", "hint"}, "exit_code"}`."""
+With `--json` a failure is one object too, Ctrl-C and a misspelt option among them:
+`{"error": {"type", "message", "hint"}, "exit_code"}`. Ctrl-C takes effect within about two seconds."""
 
 
 def command_section(command: Callable[..., None]) -> list[str]:

@@ -9,6 +9,7 @@ void bind_trace(nb::module_&);
 void bind_bake(nb::module_&);
 void bind_metrics(nb::module_&);
 void bind_planner(nb::module_&);
+void bind_guard(nb::module_&);
 
 NB_MODULE(_native, m) {
     m.doc() = "Hot kernels of nightproof; each has a NumPy twin in nightproof.kernels that defines what is right.";
@@ -23,4 +24,5 @@ NB_MODULE(_native, m) {
     bind_bake(m);
     bind_metrics(m);
     bind_planner(m);
+    bind_guard(m);
 }

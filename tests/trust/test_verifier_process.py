@@ -1,5 +1,6 @@
 """Four real processes measure a real file against itself, sign, and the certificate verifies."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from synthetic import task
 from nightproof.records.asset import AssetFile
 from nightproof.trust.certificate import verify_files
 from nightproof.trust.certifying import make_certificate
-from nightproof.trust.committee import Files, VerifierFailed, run_committee, sha256_of
+from nightproof.trust.committee import Files, VerifierFailed, run_committee
 
 SCENE = Path(__file__).parents[2] / ".." / "shared" / "scenes" / "AnimatedMorphCube_quant.glb"
 
@@ -26,7 +27,7 @@ def test_files_that_are_not_what_the_task_names_are_not_measured(tmp_path):
 @pytest.mark.skipif(not SCENE.exists(), reason="needs ../shared")
 def test_a_committee_of_processes_certifies_a_faithful_copy(tmp_path):
     base = task()
-    digest = sha256_of(SCENE)
+    digest = hashlib.sha256(SCENE.read_bytes()).hexdigest()
     asked = replace(
         base,
         source_sha256=digest,

@@ -8,7 +8,6 @@ traceback is a bug of ours and is shown as such.
 from __future__ import annotations
 
 import functools
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -17,10 +16,10 @@ from typing import Any
 import typer
 
 from nightproof import __version__
-from nightproof.cli import compare, doctor, inspect, optimize, plan, verify
+from nightproof.cli import compare, doctor, ending, inspect, optimize, plan, verify
 from nightproof.errors import NightproofError
 
-INTERRUPTED = 1
+FAILED = 1
 
 app = typer.Typer(
     name="nightproof",
@@ -34,18 +33,15 @@ app = typer.Typer(
 
 
 def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
-    """`command`, ended by Ctrl-C with a word about what is kept. Typer would leave without one."""
+    """`command`, ended by Ctrl-C with a word about what is kept, and with a watchman who sees to it that it ends."""
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
+        ending.watch_for_interrupt(as_json=_wants_json())
         try:
             command(*arguments, **options)
-        except KeyboardInterrupt:
-            typer.echo("\nStopped. Finished steps are kept: the same command carries on from here.", err=True)
-            sys.stdout.flush()
-            # Not sys.exit: where the interrupt hit code that runs Python from C, CPython ends the process by SIGINT
-            # at exit although the interrupt was handled.
-            os._exit(INTERRUPTED)
+        except KeyboardInterrupt:  # caught here, because Typer would leave without a word
+            ending.stop(as_json=_wants_json())
 
     return run
 
@@ -71,18 +67,61 @@ def root(
 
 def main() -> None:
     """The entry point of the `nightproof` command."""
+    if _wants_json():
+        ending.keep_stdout_for_json()
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except KeyboardInterrupt:
+        ending.stop(as_json=_wants_json())
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return FAILED
     except NightproofError as error:
-        sys.exit(_explain(error))
+        return _explain(type(error).__name__, str(error), error.hint, error.exit_code)
+    except OSError as error:
+        hint = "Free some space, or choose another folder with --store or --out. Finished steps are kept."
+        where = f"{error.filename}: " if error.filename else ""
+        return _explain("StorageFailed", f"{where}{error.strerror or error}", hint, FAILED)
+    except MemoryError:
+        hint = "Close other programs, or give the job a machine with more memory. Finished steps are kept."
+        return _explain("OutOfMemory", "this machine has not enough memory for that", hint, FAILED)
+    except Exception as error:
+        if (told := _usage(error)) is not None:
+            return told
+        if _wants_json():
+            hint = "This is a bug in nightproof; please report it with the traceback on stderr."
+            ending.say_json(ending.failure_json(type(error).__name__, str(error), hint, FAILED))
+        raise
 
 
-def _explain(error: NightproofError) -> int:
-    if "--json" in sys.argv[1:]:
-        failure = {"type": type(error).__name__, "message": str(error), "hint": error.hint}
-        print(json.dumps({"error": failure, "exit_code": error.exit_code}))
+def _wants_json() -> bool:
+    return "--json" in sys.argv[1:]
+
+
+def _usage(error: Exception) -> int | None:
+    """Explain an error of the command line itself; None where `error` is none."""
+    tell = getattr(error, "format_message", None)
+    if tell is None:
+        return None
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "nightproof"
+    message = str(tell()).replace("Value error, ", "")
+    if not message:  # called with nothing at all: the help was shown
+        return FAILED
+    return _explain("BadOption", message, f"`{path} --help` says what it takes.", FAILED)
+
+
+def _explain(kind: str, message: str, hint: str, exit_code: int) -> int:
+    if _wants_json():
+        ending.say_json(ending.failure_json(kind, message, hint, exit_code))
     else:
-        typer.echo(f"nightproof: {error}", err=True)
-        if error.hint:
-            typer.echo(f"  {error.hint}", err=True)
-    return error.exit_code
+        typer.echo(f"nightproof: {message}", err=True)
+        if hint:
+            typer.echo(f"  {hint}", err=True)
+    return exit_code

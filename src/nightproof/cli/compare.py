@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nightproof.cli.ending import say_json
 from nightproof.cli.options import (
     EnvironmentName,
     Json,
@@ -16,7 +17,6 @@ from nightproof.cli.options import (
     Seed,
     StoreFolder,
     Threads,
-    print_json,
     store_folder,
     thread_count,
 )
@@ -56,7 +56,7 @@ def compare(
             progress=progress,
         )
     if as_json:
-        print_json(compared.to_json())
+        say_json(compared.to_json())
         return
     from rich.console import Console
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nightproof.cli.options import Json, StoreFolder, print_json, store_folder
+from nightproof.cli.ending import say_json
+from nightproof.cli.options import Json, StoreFolder, store_folder
 
 
 def doctor(store: StoreFolder = None, as_json: Json = False) -> None:
@@ -14,7 +15,7 @@ def doctor(store: StoreFolder = None, as_json: Json = False) -> None:
 
     findings = examine(store_folder(store))
     if as_json:
-        print_json([finding.to_json() for finding in findings])
+        say_json({"findings": [finding.to_json() for finding in findings]})
         return
     from rich.console import Console
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from nightproof.cli.options import EnvironmentName, Json, PipelineName, SceneFile, Threads, print_json, thread_count
+from nightproof.cli.ending import say_json
+from nightproof.cli.options import (
+    EnvironmentName,
+    Json,
+    PipelineName,
+    SceneFile,
+    StoreFolder,
+    Threads,
+    store_folder,
+    thread_count,
+)
 
 
 def inspect(
     scene: SceneFile,
     pipeline: PipelineName = "auto",
     environment: EnvironmentName = "auto",
+    store: StoreFolder = None,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
@@ -20,9 +31,9 @@ def inspect(
     from nightproof.jobs.routing import choose_route
 
     opened = open_scene(scene, environment=environment, threads=thread_count(threads))
-    route = choose_route(opened.source.record, opened.analysis, pipeline)
+    route = choose_route(opened.source.record, opened.analysis, store_folder(store), pipeline)
     if as_json:
-        print_json(
+        say_json(
             {
                 "scene": opened.source.record.to_json(),
                 "analysis": opened.analysis.to_json(),

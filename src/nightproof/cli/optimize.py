@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from nightproof.cli.ending import say_json
 from nightproof.cli.options import (
     Deadline,
     EnvironmentName,
@@ -20,7 +21,6 @@ from nightproof.cli.options import (
     Seed,
     StoreFolder,
     Threads,
-    print_json,
     store_folder,
     thread_count,
 )
@@ -74,7 +74,7 @@ def optimize(
             scene, out, wishes, store=store_folder(store), threads=thread_count(threads), again=again, progress=progress
         )
     if as_json:
-        print_json(outcome.to_json())
+        say_json(outcome.to_json())
     else:
         from rich.console import Console
 

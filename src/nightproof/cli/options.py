@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -50,10 +49,6 @@ def store_folder(given: Path | None) -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_dir("nightproof", appauthor=False))
-
-
-def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def thread_count(given: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nightproof.cli.ending import say_json
 from nightproof.cli.options import (
     Deadline,
     EnvironmentName,
@@ -11,8 +12,9 @@ from nightproof.cli.options import (
     Prices,
     Region,
     SceneFile,
+    StoreFolder,
     Threads,
-    print_json,
+    store_folder,
     thread_count,
 )
 
@@ -25,6 +27,7 @@ def plan(
     environment: EnvironmentName = "auto",
     region: Region = "eu-central",
     prices: Prices = None,
+    store: StoreFolder = None,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
@@ -47,10 +50,10 @@ def plan(
         prices=prices,
     )
     opened = open_scene(scene, environment=environment, threads=thread_count(threads))
-    route = choose_route(opened.source.record, opened.analysis, pipeline)
+    route = choose_route(opened.source.record, opened.analysis, store_folder(store), pipeline)
     made = plan_work(route, wishes, now_utc(), thread_count(threads))
     if as_json:
-        print_json(made.to_json())
+        say_json(made.to_json())
         return
     from rich.console import Console
 

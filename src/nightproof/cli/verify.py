@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nightproof.cli.options import Json, print_json
+from nightproof.cli.ending import say_json
+from nightproof.cli.options import Json
 
 
 def verify(
@@ -23,6 +24,6 @@ def verify(
 
     verified = verify_files(asset, certificate)
     if as_json:
-        print_json({"holds": True, **verified.to_json()})
+        say_json({"holds": True, **verified.to_json()})
     else:
         typer.echo(verified.summary(asset.name))

@@ -1,7 +1,8 @@
 """Mitsuba in a process of its own: an old LLVM aborts the process, a hostile scene exhausts it.
 
 The child (`auditor_worker`) answers one call after another over its standard streams, in pickles that never leave this
-machine. It dies with the pipe: when the parent goes away, however suddenly, it reads the end of its input and leaves.
+machine. It dies with the pipe: when the parent goes away, however suddenly, a watchman in the
+child ends it (`kernels.guard`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from nightproof.errors import NightproofError
+from nightproof.kernels.guard import end_group
 
 LENGTH = struct.Struct("<Q")
 LOG_TAIL_BYTES = 2000
@@ -116,9 +118,7 @@ class MitsubaProcess:
 
     def close(self) -> None:
         """End the child. Harmless when it has ended already."""
-        if self._child.poll() is None:
-            self._child.kill()
-        self._child.wait()
+        end_group(self._child)
         for stream in (self._child.stdin, self._child.stdout, self._log):
             if stream is not None:
                 with suppress(BrokenPipeError):  # unsent bytes for a child that has gone

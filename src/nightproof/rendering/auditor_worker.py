@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, BinaryIO
 
+from nightproof.kernels.guard import end_with_parent
 from nightproof.rendering.auditor_process import LENGTH
 from nightproof.scenes.camera import Camera
 from nightproof.scenes.flat import FlatScene
@@ -87,5 +88,6 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
 
 if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "wb")
+    end_with_parent()
     os.dup2(2, 1)  # whatever a library prints must not end up among the answers
     serve(sys.stdin.buffer, answers)

@@ -9,7 +9,7 @@ from nightproof.errors import NightproofError
 from nightproof.records.asset import AssetFile
 from nightproof.records.judgement import Judgement
 from nightproof.trust.certificate import envelope, statement
-from nightproof.trust.committee import Ask, process_asker
+from nightproof.trust.committee import Ask, VerifierProcesses
 from nightproof.trust.keys import KEY_FILE, key_id, own_key, public_key_text
 from nightproof.trust.task import Task
 
@@ -48,10 +48,12 @@ def make_certificate(
     payload = statement(
         judgement, files, audit=audit, route=route, plan=plan, cost=cost, notes=notes, versions=versions
     )
-    asking, homes = ask or process_asker(timeout_s), _homes(folder)
+    homes = _homes(folder)
     request = {"do": "sign", "task": task.to_json(), "payload": payload.decode()}
     agreed = [member.verifier for member in judgement.members if member.agreed]
-    signatures = {name: str(asking(homes[name], request, lambda f, m: None)["signature"]) for name in agreed}
+    with VerifierProcesses(timeout_s) as processes:
+        asking = ask or processes
+        signatures = {name: str(asking(homes[name], request, lambda f, m: None)["signature"]) for name in agreed}
     return envelope(payload, signatures)
 
 

@@ -6,19 +6,20 @@ there. All commit before any reveals (Q5). A verifier that dies, lies or falls s
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from nightproof.errors import NightproofError
+from nightproof.kernels.guard import end_group
 from nightproof.records.judgement import Aggregate, Judgement, Member
 from nightproof.records.record import canonical_json, parse_json
 from nightproof.records.verdict import MetricVerdict, Verdict
@@ -78,7 +79,6 @@ def run_committee(
     """
     if members < LEAST_MEMBERS:
         raise ValueError(f"a committee has at least {LEAST_MEMBERS} members")
-    asking = ask or process_asker(timeout_s)
     homes = [folder / f"verifier-{index + 1}" for index in range(members)]
     request = {
         "do": "measure",
@@ -89,10 +89,12 @@ def run_committee(
         "environment_file": str(files.environment_file.absolute()) if files.environment_file else None,
         "threads": threads,
     }
-    commits, failures = _commit(homes, request, asking, threads, progress)
-    if not commits:
-        raise VerifierFailed(f"no verifier answered: {failures[0] if failures else 'none was asked'}")
-    reports = _reveal(commits, task, asking)
+    with VerifierProcesses(timeout_s) as processes:
+        asking = ask or processes
+        commits, failures = _commit(homes, request, asking, threads, progress)
+        if not commits:
+            raise VerifierFailed(f"no verifier answered: {failures[0] if failures else 'none was asked'}")
+        reports = _reveal(commits, task, asking)
     return judge(task, {home: str(reply["public_key"]) for home, reply in commits.items()}, commits, reports, standings)
 
 
@@ -118,37 +120,66 @@ def judge(
     return _judgement(task, decision, weights, keys, good)
 
 
-def process_asker(timeout_s: float) -> Ask:
-    """Ask over a process of the verifier's own."""
+class VerifierProcesses:
+    """Puts each request to a process of its own; ends those that are still at work when it is left.
 
-    def ask(home: Path, request: dict[str, Any], progress: Progress) -> Any:
-        command = [sys.executable, "-m", "nightproof.trust.verifier_process"]
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+    A process leads its own group, so that Ctrl-C at the terminal reaches only us, and what it started ends with it.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._left = False
+
+    def __call__(self, home: Path, request: dict[str, Any], progress: Progress) -> Any:
+        process = self._start()
         tail: list[str] = []
         listener = threading.Thread(target=_listen, args=(process, progress, tail), daemon=True)
-        listener.start()
-        timer = threading.Timer(timeout_s, process.kill)
-        timer.start()
+        timer = threading.Timer(self._timeout_s, end_group, (process,))
+        timer.daemon = True
         try:
-            assert process.stdin and process.stdout
-            process.stdin.write(canonical_json({**request, "folder": str(home.absolute())}))
-            process.stdin.close()
-            data = process.stdout.read()
-            process.wait()
-        except BrokenPipeError:
-            data = b""
-            process.wait()
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
+            listener.start()
+            timer.start()
+            data = _exchange(process, canonical_json({**request, "folder": str(home.absolute())}) + b"\n")
         finally:
             timer.cancel()
+            end_group(process)
             listener.join(timeout=5)
+            with self._lock:
+                self._running.discard(process)
         return _reply(home.name, data, process.returncode, tail)
 
-    return ask
+    def _start(self) -> subprocess.Popen[bytes]:
+        command, pipe = [sys.executable, "-m", "nightproof.trust.verifier_process"], subprocess.PIPE
+        with self._lock:
+            if self._left:
+                raise VerifierFailed("the committee was dismissed")
+            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+            self._running.add(process)
+        return process
+
+    def __enter__(self) -> VerifierProcesses:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._left = True
+            running = tuple(self._running)
+        for process in running:
+            end_group(process)
+
+
+def _exchange(process: subprocess.Popen[bytes], line: bytes) -> bytes:
+    """Send a request and take the answer. Stdin stays open meanwhile: its end would end the verifier."""
+    assert process.stdin and process.stdout
+    with process.stdin, suppress(BrokenPipeError):
+        process.stdin.write(line)
+        process.stdin.flush()
+        data = process.stdout.read()
+        process.wait()
+        return data
+    return b""
 
 
 def _listen(process: subprocess.Popen[bytes], progress: Progress, tail: list[str]) -> None:
@@ -189,11 +220,15 @@ def _commit(
             failures.append(VerifierFailed(f"{home.name} gave half an answer"))
 
     one(homes[0], 0.0, 0.7)
-    with ThreadPoolExecutor(max(1, min(threads, 2))) as team:
+    team = ThreadPoolExecutor(max(1, min(threads, 2)))
+    try:
         share = 0.3 / max(1, len(homes) - 1)
         jobs = [team.submit(one, home, 0.7 + index * share, share) for index, home in enumerate(homes[1:])]
         for job in jobs:
             job.result()
+    finally:
+        # Not `with`: it would wait for verifiers that an interrupt has made superfluous.
+        team.shutdown(wait=False, cancel_futures=True)
     return {home: commits[home] for home in homes if home in commits}, failures
 
 
@@ -311,8 +346,3 @@ def _undecided(task: Task) -> Verdict:
         outcome="undecided",
         metrics=metrics,
     )
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

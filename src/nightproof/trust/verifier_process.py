@@ -1,22 +1,45 @@
-"""A verifier as a process: one JSON request on stdin, one JSON answer on stdout, progress lines on stderr.
+"""A verifier as a process: one JSON request in a line on stdin, one JSON answer on stdout, progress lines on stderr.
 
     {"do": "measure", "folder": …, "task": …, "source": …, "asset": …, "cache": …}   →  {"id", "commitment"}
     {"do": "reveal",  "folder": …, "task": …}                                        →  {"evidence", "verdict", "vote"}
     {"do": "sign",    "folder": …, "task": …, "payload": …}                          →  {"signature"}
 
-What goes wrong comes back as {"error": …, "hint": …}.
+What goes wrong comes back as {"error": …, "hint": …}. Stdin stays open while somebody wants the answer: a verifier
+whose asker has gone ends at once.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nightproof.errors import NightproofError
+from nightproof.errors import NightproofError, StorageFailed
+from nightproof.kernels.guard import end_with_parent
 from nightproof.records.record import canonical_json, parse_json
 from nightproof.trust.task import Task
 from nightproof.trust.verifier import Verifier, check_digest
+
+
+@contextmanager
+def own_scratch(folder: Path) -> Iterator[None]:
+    """Temporary files below the verifier's folder, named by this process: what a kill leaves there is swept later."""
+    scratch = folder / f"scratch.{os.getpid()}"
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFailed(f"{scratch}: {error.strerror}") from None
+    before, tempfile.tempdir = tempfile.tempdir, str(scratch)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +74,8 @@ def _measure(verifier: Verifier, task: Task, request: dict[str, Any]) -> str:
         environment_file=Path(lit_by) if lit_by else None,
         threads=int(request.get("threads", 1)),
     )
-    verifier.measure(task, pairs, shared_references=not task.policy.independent_views, progress=_tell)
+    with own_scratch(Path(request["folder"])):
+        verifier.measure(task, pairs, shared_references=not task.policy.independent_views, progress=_tell)
     return verifier.commitment(task)
 
 
@@ -60,8 +84,10 @@ def _tell(fraction: float, message: str) -> None:
 
 
 def main() -> int:
+    request = sys.stdin.buffer.readline()
+    end_with_parent()
     try:
-        reply = answer(parse_json(sys.stdin.buffer.read()))
+        reply = answer(parse_json(request))
     except NightproofError as error:
         reply = {"error": str(error), "hint": error.hint}
     sys.stdout.buffer.write(canonical_json(reply))
