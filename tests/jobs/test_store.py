@@ -11,7 +11,7 @@ import pytest
 
 from nightproof.errors import StorageFailed
 from nightproof.jobs import blobs as blobs_module
-from nightproof.jobs.blobs import BlobMissing, BlobStore, write_atomically
+from nightproof.jobs.blobs import NUMBERED, BlobMissing, BlobStore, sweep, write_atomically
 from nightproof.jobs.store import JobStore
 from nightproof.records.verdict import Verdict
 
@@ -104,6 +104,22 @@ def test_a_failed_write_keeps_what_was_there(tmp_path, monkeypatch):
     with pytest.raises(StorageFailed):
         write_atomically(target, b"new")
     assert target.read_bytes() == b"old"
+
+
+def test_drafts_of_killed_writers_are_swept_and_nothing_else(tmp_path):
+    ended = multiprocessing.get_context("fork").Process(target=int)
+    ended.start()
+    ended.join()
+    keep = [f".part-{os.getpid()}-abc", "photo.12345", ".part-notes", "asset.glb"]
+    for name in (*keep, f".part-{ended.pid}-abc"):
+        (tmp_path / name).write_bytes(b"")
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(keep)
+    (tmp_path / f"key.{ended.pid}").mkdir()
+    (tmp_path / f"key.{os.getpid()}").mkdir()
+    (tmp_path / "photo.12345").unlink()
+    sweep(tmp_path, NUMBERED)
+    assert {path.name for path in tmp_path.iterdir()} == {*keep, f"key.{os.getpid()}"} - {"photo.12345"}
 
 
 def test_a_file_where_the_store_should_be_is_a_typed_error(tmp_path):

@@ -36,9 +36,12 @@ class Wishes:
 
     def request(self, source_sha256: str) -> Request:
         """These wishes for that source. Files are named by their content."""
+        from nightproof.trust.policy import named_policy
+
         return Request(
             source_sha256=source_sha256,
             policy=self.policy,
+            policy_digest=named_policy(self.policy).digest,
             pipeline=self.pipeline,
             environment=_by_content(self.environment),
             outputs=self.outputs,

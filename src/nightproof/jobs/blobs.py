@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,11 @@ from nightproof.errors import StorageFailed
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
+PART_PREFIX = ".part-"
+PART = re.compile(rf"{re.escape(PART_PREFIX)}(\d+)-")
+"""What `write_atomically` calls its drafts, with the number of the process that writes."""
+NUMBERED = re.compile(r".*\.(\d+)$")
+"""What verifiers call theirs; to be looked for in folders of our own only."""
 
 
 class BlobMissing(StorageFailed):
@@ -67,7 +73,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Put `data` at `path` whole or not at all. Raises `StorageFailed`."""
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PART_PREFIX}{os.getpid()}-")
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -81,6 +87,29 @@ def write_atomically(path: Path, data: bytes) -> None:
             raise
 
 
+def sweep(folder: Path, drafts: re.Pattern[str] = PART) -> None:
+    """Remove the drafts that processes left which were killed while they wrote. What cannot be removed stays."""
+    with contextlib.suppress(OSError):
+        for entry in folder.iterdir():
+            found = drafts.match(entry.name)
+            if found is None or _runs(int(found[1])):
+                continue
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
@@ -92,6 +121,11 @@ class BlobStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def sweep(self) -> None:
+        """Remove what writers left that were killed."""
+        for shelf in self.folder.glob("??"):
+            sweep(shelf)
 
     def path_of(self, digest: str) -> Path:
         assert _DIGEST.fullmatch(digest), "a blob is named by a SHA-256"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nightproof import __version__
 from nightproof.jobs.asking import Wishes
 from nightproof.jobs.auditing import audit_sentence
-from nightproof.jobs.blobs import BlobStore
+from nightproof.jobs.blobs import NUMBERED, BlobStore, sweep
 from nightproof.pipelines.pipeline import Progress
 from nightproof.records.analysis import Analysis
 from nightproof.records.asset import Asset
@@ -22,6 +22,7 @@ from nightproof.records.route import Route
 from nightproof.records.scene import Scene
 
 if TYPE_CHECKING:
+    from nightproof.trust.reputation import Standing
     from nightproof.trust.task import Task
 
 OUR_ENVIRONMENTS = ("none", "studio", "sky")
@@ -44,6 +45,11 @@ class Bench:
     def references(self) -> Path:
         return self.store / "references"
 
+    def sweep(self) -> None:
+        """Remove what verifiers left that were killed: drafts, and scratch by process number."""
+        for folder in (self.references, *self.verifiers.glob("*"), *self.verifiers.glob("*/reports")):
+            sweep(folder, NUMBERED)
+
 
 def task_for(scene: Scene, analysis: Analysis, asset: Asset, wishes: Wishes, job: str) -> Task:
     from nightproof.trust.policy import named_policy
@@ -62,7 +68,13 @@ def task_for(scene: Scene, analysis: Analysis, asset: Asset, wishes: Wishes, job
 
 
 def judge_asset(
-    task: Task, source: Path, blobs: BlobStore, wishes: Wishes, bench: Bench, progress: Progress
+    task: Task,
+    source: Path,
+    blobs: BlobStore,
+    wishes: Wishes,
+    bench: Bench,
+    standings: Sequence[Standing],
+    progress: Progress,
 ) -> Judgement:
     """The committee's judgement. Called again after a kill, finished measurements are found."""
     from nightproof.trust.committee import Files, run_committee
@@ -74,7 +86,9 @@ def judge_asset(
         cache=bench.references,
         environment_file=Path(own) if own else None,
     )
-    return run_committee(task, files, folder=bench.verifiers, threads=bench.threads, progress=progress)
+    return run_committee(
+        task, files, folder=bench.verifiers, threads=bench.threads, standings=standings, progress=progress
+    )
 
 
 def certify(

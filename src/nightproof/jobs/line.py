@@ -12,9 +12,10 @@ from pathlib import Path
 
 from nightproof.jobs.asking import Wishes
 from nightproof.jobs.auditing import audit_scene
-from nightproof.jobs.blobs import storage_errors
+from nightproof.jobs.blobs import storage_errors, sweep
 from nightproof.jobs.clock import Stopwatch, now_utc, stamp
 from nightproof.jobs.judging import Bench, certify, judge_asset, task_for
+from nightproof.jobs.learning import Finished, learn, standings
 from nightproof.jobs.making import make_asset
 from nightproof.jobs.opening import analyse, lit, open_source
 from nightproof.jobs.outcome import JobOutcome
@@ -75,6 +76,9 @@ def run_job(
             jobs.forget(job)
         jobs.create_job(job, request.canonical_bytes().decode(), stamp(now_utc()))
         steps, bench = Steps(jobs, job), Bench(store, job, threads)
+        jobs.blobs.sweep()
+        bench.sweep()
+        sweep(out)
         blobs, scratch = jobs.blobs, store / "scratch" / job
 
         once = steps.once
@@ -82,7 +86,7 @@ def run_job(
         progress(0.01, "analysing")
         analysis = once("analyse", Analysis, lambda: analyse(source, environment=wishes.environment, threads=threads))
         source = lit(source, wishes.environment, analysis)
-        route = once("route", Route, lambda: _route(scene, analysis, wishes))
+        route = once("route", Route, lambda: _route(scene, analysis, store, wishes))
         plan = once("plan", Plan, lambda: plan_work(route, wishes, now_utc(), threads))
         progress(0.03, "auditing the renderer")
         audit = once(
@@ -101,7 +105,8 @@ def run_job(
         task = task_for(scene, analysis, asset, wishes, job)
 
         def judged() -> Judgement:
-            return judge_asset(task, path, blobs, wishes, bench, Share(progress, 0.5, 0.95))
+            known = standings(jobs.observations(), analysis.scene_class)
+            return judge_asset(task, path, blobs, wishes, bench, known, Share(progress, 0.5, 0.95))
 
         judgement = once("judge", Judgement, judged)
         certification = once(
@@ -111,6 +116,7 @@ def run_job(
                 judgement, task, route=route, plan=plan, audit=audit, asset=asset, blobs=blobs, bench=bench
             ),
         )
+        learn(jobs, store, job, stamp(now_utc()), Finished(scene, analysis, route, asset, judgement))
         progress(0.96, "writing the report")
         outcome = outcome_of(job, scene, analysis, route, plan, asset, judgement, certification, wishes, watch, threads)
         page = once(
@@ -127,11 +133,10 @@ def run_job(
         jobs.close()
 
 
-def _route(scene: Scene, analysis: Analysis, wishes: Wishes) -> Route:
-
+def _route(scene: Scene, analysis: Analysis, store: Path, wishes: Wishes) -> Route:
     from nightproof.trust.policy import named_policy
 
-    route = choose_route(scene, analysis, wishes.pipeline)
+    route = choose_route(scene, analysis, store, wishes.pipeline)
     # A bake aims at the pictures that verifiers will take.
     side_px = named_policy(wishes.policy).image_px
     asked: dict[str, float | str] = {"outputs": wishes.outputs, "policy": wishes.policy}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from nightproof.jobs.learning import corrections
 from nightproof.pipelines.pipeline import known_pipelines
 from nightproof.records.analysis import Analysis
 from nightproof.records.route import Estimate, Route, Unsuitable
@@ -15,8 +17,8 @@ def estimates_for(scene: Scene, analysis: Analysis) -> Mapping[str, Estimate | U
     return {name: pipeline.estimate(scene, analysis) for name, pipeline in known_pipelines().items()}
 
 
-def choose_route(scene: Scene, analysis: Analysis, wanted: str = "auto") -> Route:
-    """The router's choice, or the user's where `wanted` names a pipeline."""
+def choose_route(scene: Scene, analysis: Analysis, store: Path, wanted: str = "auto") -> Route:
+    """The router's choice, or the user's where `wanted` names a pipeline; estimates as past jobs in `store` teach."""
     from nightproof.optimizer.router import OptimizationRouter
 
-    return OptimizationRouter().route(analysis, estimates_for(scene, analysis), wanted)
+    return OptimizationRouter(corrections(store)).route(analysis, estimates_for(scene, analysis), wanted)

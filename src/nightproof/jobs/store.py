@@ -12,6 +12,7 @@ SQLAlchemy Core and mean the same on PostgreSQL.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,6 +52,16 @@ attempts = sa.Table(
     sa.Column("started_utc", sa.String(32), nullable=False),
 )
 
+observations = sa.Table(
+    "observations",
+    _TABLES,
+    sa.Column("job", sa.String(64), sa.ForeignKey("jobs.job"), primary_key=True),
+    sa.Column("verifier", sa.String(64), primary_key=True),
+    sa.Column("scene_class", sa.String(64), nullable=False),
+    sa.Column("agreed", sa.Boolean, nullable=False),
+    sa.Column("seen_utc", sa.String(32), nullable=False),
+)
+
 BUSY_TIMEOUT_S = 30
 R = TypeVar("R", bound=Record)
 
@@ -63,6 +74,15 @@ class Committed:
     blob: str
     token: str
     committed_utc: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Whether a verifier agreed with the committee's decision on one job."""
+
+    verifier: str
+    scene_class: str
+    agreed: bool
 
 
 class JobStore:
@@ -142,10 +162,23 @@ class JobStore:
         with self._transaction() as connection:
             return [(row[0], row[1]) for row in connection.execute(query.order_by(attempts.c.started_utc))]
 
+    def observe(self, job: str, scene_class: str, agreed: Mapping[str, bool], now_utc: str) -> None:
+        """Note once per job which verifiers agreed with what was decided."""
+        for verifier, did in agreed.items():
+            row = {"job": job, "verifier": verifier, "scene_class": scene_class, "agreed": did, "seen_utc": now_utc}
+            self._insert_once(observations, row)
+
+    def observations(self) -> tuple[Observation, ...]:
+        """Everything observed, oldest first."""
+        query = sa.select(observations.c.verifier, observations.c.scene_class, observations.c.agreed)
+        with self._transaction() as connection:
+            rows = connection.execute(query.order_by(observations.c.seen_utc, observations.c.job))
+            return tuple(Observation(*row) for row in rows)
+
     def forget(self, job: str) -> None:
         """Drop a job's steps, so that it is made anew. Blobs stay: they may be others' too."""
         with self._transaction() as connection:
-            for table in (steps, attempts, jobs):
+            for table in (steps, attempts, observations, jobs):
                 connection.execute(table.delete().where(table.c.job == job))
 
     def _insert_once(self, table: sa.Table, row: dict[str, Any]) -> None:

@@ -83,9 +83,9 @@ class Corrections:
 
     @staticmethod
     def learnt_from(outcomes: Iterable[Outcome]) -> Corrections:
-        """The last outcome of a route counts; repeating a job does not make its lesson heavier."""
-        latest = {outcome.route: outcome for outcome in outcomes}
-        return Corrections(tuple(sorted(latest.values(), key=lambda outcome: outcome.route)))
+        """The last outcome of a scene and pipeline counts; repeating a job does not make its lesson heavier."""
+        latest = {(outcome.analysis, outcome.pipeline): outcome for outcome in outcomes}
+        return Corrections(tuple(latest[key] for key in sorted(latest)))
 
     def correct(self, pipeline: str, analysis: Analysis, told: Estimate) -> Estimate:
         """`told` moved by what similar scenes taught."""

@@ -23,7 +23,6 @@ from typing import Protocol
 
 from nightproof.errors import NightproofError
 from nightproof.optimizer.outcomes import Corrections
-from nightproof.optimizer.parameters import parameters_for
 from nightproof.optimizer.reasons import reasons_for_and_against
 from nightproof.records.analysis import Analysis, Scores
 from nightproof.records.route import Alternative, Estimate, Route, Unsuitable
@@ -99,7 +98,7 @@ class OptimizationRouter:
             decided_by="user" if by_user else self.name,
             scores=analysis.scores,
             alternatives=tuple(_weighed(name, analysis, estimates.get(name)) for name in _names(estimates)),
-            parameters=parameters_for(chosen, analysis),
+            parameters={},
         )
 
     def _corrected(

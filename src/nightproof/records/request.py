@@ -13,10 +13,13 @@ class Request(Record):
     """The identity of a job: the same request is the same job, and is taken up where it stopped."""
 
     kind: ClassVar[str] = "request"
+    version: ClassVar[int] = 2
 
     source_sha256: str
     policy: str
     """`draft`, `standard` or `strict`."""
+    policy_digest: str
+    """What that name meant: another threshold is another job."""
     pipeline: str
     """`auto`, or the pipeline the user insists on."""
     environment: str

@@ -58,4 +58,4 @@ class Route(Record):
     scores: Scores
     alternatives: tuple[Alternative, ...]
     parameters: Mapping[str, float | str]
-    """What the pipeline is told besides the scene: atlas size, outputs, texel density …"""
+    """What the pipeline is told besides the scene: outputs, policy, size of the views …"""

@@ -38,3 +38,16 @@ class Standing(Record):
     def after(self, *, agreed: bool) -> Standing:
         """With one more observation; older ones fade."""
         return replace(self, agreed=MEMORY * self.agreed + agreed, disagreed=MEMORY * self.disagreed + (not agreed))
+
+
+def specialised(overall: Standing, within: Standing | None) -> Standing:
+    """`overall` with what was seen on scenes of one class: its reputation there, relative to its reputation overall.
+
+    Without an observation of that class nobody is a specialist, and nobody is not: 1.
+    """
+    if within is None:
+        return replace(overall, specialisation=1.0)
+    # The prior of the class is the overall reputation, of the same weight as everybody's: few jobs say little.
+    strength, seen = PRIOR_GOOD + PRIOR_BAD, within.agreed + within.disagreed
+    expected = (strength * overall.reputation + within.agreed) / (strength + seen)
+    return replace(overall, specialisation=expected / overall.reputation)

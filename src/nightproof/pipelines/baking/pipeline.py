@@ -282,8 +282,7 @@ def _affordable_texels(source: Source, settings: BakeSettings) -> int:
 
 
 def _unsuitable(analysis: Analysis) -> str:
-    dynamic = analysis.features.get("dynamic", {})
-    if dynamic.get("animations", 0) > 0 or analysis.scores.dynamic >= 0.3:
+    if analysis.scores.dynamic >= 0.3:
         return "it moves: baked light would not follow"
     return ""
 
