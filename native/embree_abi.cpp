@@ -68,7 +68,7 @@ std::unique_ptr<EmbreeCalls> load(const char* path) {
     bind(library, "rtcGetDeviceProperty", calls->device_property);
     bind(library, "rtcNewScene", calls->new_scene);
     bind(library, "rtcReleaseScene", calls->release_scene);
-    bind(library, "rtcCommitScene", calls->commit_scene);
+    bind(library, "rtcJoinCommitScene", calls->commit_scene);
     bind(library, "rtcSetSceneBuildQuality", calls->scene_quality);
     bind(library, "rtcSetSceneFlags", calls->scene_flags);
     bind(library, "rtcAttachGeometry", calls->attach_geometry);
@@ -122,6 +122,8 @@ TriangleScene::TriangleScene(const EmbreeCalls& calls, const float* positions, s
                 add(positions, vertices, triangles, order_[part], chosen[part].size(), user, part == 1);
             }
         }
+        // Joining, this thread builds by itself. The plain commit goes through an arena, after which a worker of TBB
+        // may ask for work, yielding all the while, until the scene is released: a whole core for nothing.
         calls_.commit_scene(scene_);
         check("building the acceleration structure");
     } catch (...) {
