@@ -14,7 +14,7 @@ from nightproof.records.analysis import Analysis, Scores
 from nightproof.records.asset import Asset, AssetFile
 from nightproof.records.route import Alternative, Route
 from nightproof.records.scene import Scene
-from nightproof.report import AuditFacts, Member, MetricFacts, ReportInput, SizePart, ViewImages
+from nightproof.report import AuditFacts, Betting, Member, MetricFacts, ReportInput, SizePart, ViewImages
 
 D = "ab" * 32
 NOW = datetime(2026, 11, 23, 10, 7, tzinfo=UTC)
@@ -35,7 +35,7 @@ def view(name: str, seed: int, width: int = 640, height: int = 400) -> ViewImage
     noise = np.random.default_rng(seed).normal(0, 2.0, reference.shape)
     asset = np.clip(reference + noise - 3 * lamp[..., None], 0, 255).astype(np.uint8)
     flip = np.abs(asset.astype(float) - reference).mean(axis=2) / 40
-    return ViewImages(name, reference, asset, flip, {"SSIM": 0.9876, "PSNR": 36.42, "FLIP": 0.031})
+    return ViewImages(name, reference, asset, flip, {"ssim": 0.9876, "psnr": 36.42, "flip": 0.031}, seed, "the worst")
 
 
 def finished_job(
@@ -46,7 +46,7 @@ def finished_job(
     job = Job(route=D, work_cpu_seconds=16200.0)
     machine = prices.machine(2, 0.06)
     ssim = tuple((1 - random.gamma(3.0, 0.004, 72)).tolist())
-    running = tuple(float(np.mean(ssim[: i + 1]) - 0.35 / (i + 6)) for i in range(72))
+    betting = Betting(tuple(0.05 * (i + 1) for i in range(72)), tuple(-0.1 * i for i in range(72)), 20.0)
     scores = Scores(baking=0.83, dynamic=0.08, complexity=0.41)
     return ReportInput(
         scene=Scene(
@@ -125,27 +125,27 @@ def finished_job(
         views=tuple(view(f"view {i + 1}", i) for i in range(5)),
         metrics=(
             MetricFacts(
-                name="SSIM",
+                name="ssim",
                 values=ssim,
                 threshold=0.98,
                 higher_is_better=True,
                 outcome="holds",
                 mean=float(np.mean(ssim)),
-                bound=running[-1],
-                running=running,
+                bound=0.9821,
+                error_rate=0.05,
+                betting=betting,
             ),
             MetricFacts(
-                name="PSNR",
+                name="psnr",
                 values=tuple(random.normal(37, 1.1, 72).tolist()),
                 threshold=35.0,
                 higher_is_better=True,
                 outcome="holds",
                 mean=37.0,
                 bound=36.6,
-                unit="dB",
             ),
             MetricFacts(
-                name="FLIP",
+                name="flip",
                 values=tuple(random.gamma(6, 0.006, 40).tolist()),
                 threshold=0.08,
                 higher_is_better=False,
@@ -154,7 +154,19 @@ def finished_job(
                 bound=0.045,
             ),
             MetricFacts(
-                name="LPIPS",
+                name="vmaf",
+                values=(97.0, 91.5, 88.0),
+                threshold=90.0,
+                higher_is_better=True,
+                outcome="undecided",
+                mean=92.2,
+                bound=71.0,
+                error_rate=0.1,
+                betting=Betting((0.3, 0.4, 0.2), (-0.4, -0.2, -0.1), 10.0),
+                counts="path segment",
+            ),
+            MetricFacts(
+                name="lpips",
                 values=(),
                 threshold=0.05,
                 higher_is_better=False,
@@ -162,17 +174,18 @@ def finished_job(
                 note="The weights file was not given.",
             ),
         ),
+        zone="Europe/Berlin",
         sizes=(SizePart("geometry", 6_200_000, 1_100_000), SizePart("textures", 12_150_000, 4_000_000)),
         plan=plan_job(job, now_utc=NOW, deadline_utc=NOW + timedelta(hours=24), prices=prices, machine=machine),
         ahead=cost_ahead(job, now_utc=NOW, prices=prices, machine=machine),
         audit=AuditFacts(
+            outcome="holds",
             auditor="Mitsuba 3.9.1 (llvm_ad_rgb)",
             views=3,
-            all_views=False,
             mean_difference=0.0021,
+            mean_error=0.0008,
             ssim=0.9953,
-            tolerance="mean within 1 %, SSIM ≥ 0.98",
-            passed=True,
+            tolerance="1.0% of the mean, beyond noise",
         ),
         committee=tuple(Member(key_id=f"{i}f" * 32, weight=0.25, vote="holds", views=72) for i in range(4)),
         agreement=1.0,
@@ -181,7 +194,7 @@ def finished_job(
         worst_tile_ssim=0.941,
         reference_self_ssim=0.9961,
         notices=("LPIPS was not evaluated: its weights were not given.",),
-        timings_s={"load": 1.2, "make": 212.0, "measure": 340.5},
+        work_cpu_seconds={"making the asset": 212.0, "measuring, verifier 1": 340.5},
         cpu_seconds=1022.0,
         software={"nightproof": "0.1.0", "embree": "4.4"},
         chain=(("scene", D), ("certificate", "cd" * 32)),

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nightproof.jobs.blobs import write_atomically
 from nightproof.jobs.judging import OUR_ENVIRONMENTS, Bench, versions
 from nightproof.jobs.making import exposure_of
 from nightproof.jobs.opening import analyse, lit, open_source
 from nightproof.jobs.outcome import MetricResult
-from nightproof.jobs.reporting import views_of
+from nightproof.jobs.reporting import size_parts, views_of
 from nightproof.pipelines.pipeline import Progress, silent
+
+if TYPE_CHECKING:
+    from nightproof.report.facts import ViewImages
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def compare_files(
     pairs = RenderedPairs(
         original, asset, task, task.view_seed("all"), cache=bench.references, environment_file=own, threads=threads
     )
-    shown = views_of(pairs, views, progress)
+    shown = worst_first(views_of(pairs, dict.fromkeys(range(views), ""), progress))
     claims = {claim.metric: claim.threshold for claim in task.policy.claims}
     names = list(shown[0].metrics)
     page = render_comparison(
@@ -88,10 +91,12 @@ def compare_files(
             original_bytes=source.record.source_bytes,
             asset_bytes=made.record.source_bytes,
             views=shown,
+            policy=policy,
+            sizes=size_parts(original, asset),
             metrics=tuple(
                 MetricFacts(
                     name=name,
-                    values=tuple(view.metrics[name] for view in shown),
+                    values=tuple(view.metrics[name] for view in sorted(shown, key=lambda view: view.index)),
                     threshold=claims.get(name),
                     higher_is_better=METRICS[name].higher_is_better,
                     outcome=None,
@@ -114,6 +119,11 @@ def compare_files(
         for name in names
     }
     return Comparison(metrics=results, page=out, exposure=task.exposure)
+
+
+def worst_first(views: Sequence[ViewImages]) -> tuple[ViewImages, ...]:
+    """By SSIM, which every view has."""
+    return tuple(sorted(views, key=lambda view: view.metrics["ssim"]))
 
 
 def _baked_exposure(json: Mapping[str, Any]) -> float | None:

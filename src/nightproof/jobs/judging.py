@@ -16,6 +16,7 @@ from nightproof.pipelines.pipeline import Progress
 from nightproof.records.analysis import Analysis
 from nightproof.records.asset import Asset
 from nightproof.records.audit import Audit, Certification
+from nightproof.records.evidence import Testimony
 from nightproof.records.judgement import Judgement
 from nightproof.records.plan import Plan
 from nightproof.records.route import Route
@@ -89,6 +90,13 @@ def judge_asset(
     return run_committee(
         task, files, folder=bench.verifiers, threads=bench.threads, standings=standings, progress=progress
     )
+
+
+def gather_testimony(judgement: Judgement, task: Task, bench: Bench) -> Testimony:
+    """What every verifier measured in every view; the certificate names it by digest."""
+    from nightproof.trust.testimony import gather
+
+    return gather(judgement, task, bench.verifiers)
 
 
 def certify(

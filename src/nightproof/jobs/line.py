@@ -14,7 +14,7 @@ from nightproof.jobs.asking import Wishes
 from nightproof.jobs.auditing import audit_scene
 from nightproof.jobs.blobs import storage_errors, sweep
 from nightproof.jobs.clock import Stopwatch, now_utc, stamp
-from nightproof.jobs.judging import Bench, certify, judge_asset, task_for
+from nightproof.jobs.judging import Bench, certify, gather_testimony, judge_asset, task_for
 from nightproof.jobs.learning import Finished, learn, standings
 from nightproof.jobs.making import make_asset
 from nightproof.jobs.opening import analyse, lit, open_source
@@ -28,6 +28,7 @@ from nightproof.jobs.store import JobStore
 from nightproof.pipelines.pipeline import Progress, silent
 from nightproof.records.analysis import Analysis
 from nightproof.records.audit import Audit, Certification, Page
+from nightproof.records.evidence import Testimony
 from nightproof.records.judgement import Judgement
 from nightproof.records.plan import Plan
 from nightproof.records.route import Route
@@ -109,6 +110,7 @@ def run_job(
             return judge_asset(task, path, blobs, wishes, bench, known, Share(progress, 0.5, 0.95))
 
         judgement = once("judge", Judgement, judged)
+        testimony = once("testimony", Testimony, lambda: gather_testimony(judgement, task, bench))
         certification = once(
             "certify",
             Certification,
@@ -122,7 +124,9 @@ def run_job(
         page = once(
             "report",
             Page,
-            lambda: make_page(outcome, audit, judgement, certification, task, path, wishes, blobs=blobs, bench=bench),
+            lambda: make_page(
+                outcome, audit, judgement, testimony, certification, task, path, wishes, blobs=blobs, bench=bench
+            ),
         )
         published = publish(steps, outcome, page, out)
         with storage_errors(scratch):

@@ -64,6 +64,12 @@ def days_ahead(route: Route, wishes: Wishes, now: datetime, cpu_seconds: float, 
     return cost_ahead(work, now_utc=now, prices=prices, days=DAYS_AHEAD, machine=machine, home=wishes.region)
 
 
+def home_zone(wishes: Wishes) -> str:
+    """Whose clock the user's region has, as IANA names it."""
+    prices = _prices(wishes)
+    return prices.region(wishes.region or prices.home).zone
+
+
 def _job(route: Route, cpu_seconds: float) -> Job:
     from nightproof.economy.planner import Job
 

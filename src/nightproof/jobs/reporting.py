@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightproof.jobs.asking import Wishes
 from nightproof.jobs.blobs import BlobStore
-from nightproof.jobs.clock import now_utc
+from nightproof.jobs.clock import instant
 from nightproof.jobs.judging import OUR_ENVIRONMENTS, Bench, versions
 from nightproof.jobs.outcome import JobOutcome
-from nightproof.jobs.planning import days_ahead
+from nightproof.jobs.planning import days_ahead, home_zone
 from nightproof.pipelines.pipeline import Progress, silent
 from nightproof.records.audit import Audit, Certification, Page
+from nightproof.records.evidence import Evidence, Testimony
 from nightproof.records.judgement import Aggregate, Judgement
+from nightproof.records.judgement import Member as Judged
+from nightproof.records.verdict import Outcome
 
 if TYPE_CHECKING:
-    from nightproof.report.facts import AuditFacts, Member, MetricFacts, SizePart, ViewImages
+    from nightproof.report.facts import AuditFacts, Betting, Member, MetricFacts, ReportInput, SizePart, ViewImages
+    from nightproof.trust.policy import Claim
     from nightproof.trust.task import Task
     from nightproof.trust.views import RenderedPairs
 
-VIEWS_SHOWN = 5
-METRIC_TITLES = {"ssim": "SSIM", "psnr": "PSNR", "flip": "FLIP", "vmaf": "VMAF", "lpips": "LPIPS"}
+WORST_SHOWN = 3
+"""Views with the largest errors; besides them the middle and the best one are shown."""
+ORDINALS = ("the worst", "second worst", "third worst")
+COUNTS = {"view": "view", "segment": "path segment"}
 
 
 def make_page(
     outcome: JobOutcome,
     audit: Audit,
     judgement: Judgement,
+    testimony: Testimony,
     certification: Certification,
     task: Task,
     source: Path,
@@ -38,13 +45,39 @@ def make_page(
     bench: Bench,
 ) -> Page:
     """Render report.html and keep it."""
-    from nightproof.report.facts import ReportInput
     from nightproof.report.page import render_report
 
-    asset = outcome.asset
+    facts = report_facts(
+        outcome, audit, judgement, testimony, certification, task, source, wishes, blobs=blobs, bench=bench
+    )
+    data = render_report(facts).encode()
+    return Page(certification=certification.digest, sha256=blobs.put(data), size_bytes=len(data))
+
+
+def report_facts(
+    outcome: JobOutcome,
+    audit: Audit,
+    judgement: Judgement,
+    testimony: Testimony,
+    certification: Certification,
+    task: Task,
+    source: Path,
+    wishes: Wishes,
+    *,
+    blobs: BlobStore,
+    bench: Bench,
+) -> ReportInput:
+    """All that the page shows. Its clock is the plan's: the page says the same whenever it is rendered."""
+    from nightproof.report.facts import ReportInput
+    from nightproof.trust.testimony import spokesman
+
+    asset, plan = outcome.asset, outcome.plan
     own = Path(wishes.environment) if wishes.environment not in ("auto", *OUR_ENVIRONMENTS) else None
-    views = judged_views(task, source, blobs.path_of(asset.main.sha256), own, judgement.view_seed, bench)
-    facts = ReportInput(
+    evidence = spokesman(testimony, judgement)
+    shown = views_to_show(task, evidence) if evidence else dict.fromkeys(range(WORST_SHOWN), "")
+    seed = evidence.view_seed if evidence else judgement.view_seed
+    pairs = judged_pairs(task, source, blobs.path_of(asset.main.sha256), own, seed, bench)
+    return ReportInput(
         scene=outcome.scene,
         analysis=outcome.analysis,
         route=outcome.route,
@@ -52,123 +85,161 @@ def make_page(
         outcome=judgement.verdict.outcome,
         certified=certification.certified,
         policy=judgement.policy_name,
-        views=views,
-        metrics=tuple(metric_facts(row, views) for row in judgement.aggregates),
+        views=views_of(pairs, shown),
+        metrics=tuple(metric_facts(row, task, evidence) for row in judgement.aggregates),
         sizes=size_parts(source, blobs.path_of(asset.main.sha256)),
-        plan=outcome.plan,
-        ahead=days_ahead(outcome.route, wishes, now_utc(), outcome.cpu_seconds, bench.threads),
+        plan=plan,
+        ahead=days_ahead(outcome.route, wishes, instant(plan.made_utc), plan.work_cpu_seconds, bench.threads),
+        zone=home_zone(wishes),
+        cost_here_usd=outcome.cost_now_usd,
+        carbon_here_kg=outcome.carbon_now_kg,
         audit=audit_facts(audit),
-        committee=tuple(_member(member, judgement) for member in judgement.members),
+        committee=tuple(_member(member, judgement, testimony) for member in judgement.members),
         agreement=judgement.agreement,
         shared=_shared(judgement),
         certificate_sha256=certification.certificate_sha256,
         worst_tile_ssim=next((row.mean for row in judgement.aggregates if row.metric == "worst_tile"), None),
         reference_self_ssim=judgement.reference_self_ssim,
         notices=_notices(judgement),
+        work_cpu_seconds={
+            "making the asset": asset.work.get("cpu_seconds", 0.0),
+            **{
+                f"measuring, verifier {index + 1}": evidence.work.get("cpu_seconds", 0.0)
+                for index, evidence in enumerate(testimony.evidence)
+            },
+        },
         cpu_seconds=outcome.cpu_seconds,
         software=versions(),
-        chain=_chain(outcome, audit, judgement, certification),
+        chain=_chain(outcome, audit, judgement, testimony, certification),
     )
-    data = render_report(facts).encode()
-    return Page(certification=certification.digest, sha256=blobs.put(data), size_bytes=len(data))
 
 
-def judged_views(
+def judged_pairs(
     task: Task, source: Path, asset: Path, environment: Path | None, seed: int, bench: Bench
-) -> tuple[ViewImages, ...]:
-    """The first views of the committee's sequence; their references are in the cache already."""
+) -> RenderedPairs:
+    """The views of one verifier's sequence; their references are in the cache already."""
     from nightproof.trust.views import RenderedPairs
 
-    pairs = RenderedPairs(
+    return RenderedPairs(
         source, asset, task, seed, cache=bench.references, environment_file=environment, threads=bench.threads
     )
-    return views_of(pairs, VIEWS_SHOWN)
 
 
-def views_of(pairs: RenderedPairs, count: int, progress: Progress = silent) -> tuple[ViewImages, ...]:
-    """Pictures and per-view metrics of views 0 to `count`."""
+def views_to_show(task: Task, evidence: Evidence) -> Mapping[int, str]:
+    """The worst views first, then the middle one and the best, and what each is."""
+    from nightproof.trust.testimony import severity
+
+    return worth_showing(severity(task, evidence))
+
+
+def worth_showing(severities: Sequence[float]) -> Mapping[int, str]:
+    """Index → what it is, of the views that tell most, the worst first."""
+    ranked = sorted(range(len(severities)), key=lambda index: (-severities[index], index))
+    shown = dict(zip(ranked, ORDINALS, strict=False))
+    if len(ranked) > WORST_SHOWN + 1:
+        shown[ranked[max(len(ranked) // 2, WORST_SHOWN)]] = "a typical one"
+    if len(ranked) > WORST_SHOWN:
+        shown[ranked[-1]] = "the best"
+    return shown
+
+
+def views_of(pairs: RenderedPairs, shown: Mapping[int, str], progress: Progress = silent) -> tuple[ViewImages, ...]:
+    """Pictures and per-view metrics of some views, in the order given."""
     from nightproof.report.facts import ViewImages
     from nightproof.trust.metrics import METRICS, ImagePair
     from nightproof.trust.metrics.flip import flip_error
 
     metrics = {name: metric for name, metric in METRICS.items() if metric.per == "view" and not metric.unavailable()}
-    shown = []
-    for index in range(count):
-        progress(index / count, f"view {index + 1} of {count}")
+    images = []
+    for done, (index, why) in enumerate(shown.items()):
+        progress(done / len(shown), f"view {done + 1} of {len(shown)}")
         reference, asset = pairs.pair(index)
         both = ImagePair(reference, asset)
-        shown.append(
+        images.append(
             ViewImages(
                 name=f"View {index + 1}",
                 reference=reference,
                 asset=asset,
-                flip=flip_error(reference, asset),
+                flip=None if METRICS["flip"].unavailable() else flip_error(reference, asset),
                 metrics={name: float(metric.measure(both)) for name, metric in metrics.items()},
+                index=index,
+                why=why,
             )
         )
-    return tuple(shown)
+    return tuple(images)
 
 
-def metric_facts(row: Aggregate, views: tuple[ViewImages, ...]) -> MetricFacts:
+def metric_facts(row: Aggregate, task: Task, evidence: Evidence | None) -> MetricFacts:
+    """One metric with every value that a verifier which stands behind the verdict measured."""
     from nightproof.report.facts import MetricFacts
     from nightproof.trust.metrics import METRICS
 
+    claim = task.policy.claim(row.metric)
+    samples = evidence.samples if evidence else ()
+    values = next((sample.values for sample in samples if sample.metric == row.metric), ())
     known = METRICS.get(row.metric)
     return MetricFacts(
         name=row.metric,
-        values=tuple(view.metrics[row.metric] for view in views if row.metric in view.metrics),
+        values=values,
         threshold=row.threshold,
         higher_is_better=known.higher_is_better if known else True,
         outcome=row.outcome,
         mean=row.mean,
         bound=row.bound,
+        error_rate=claim.error_rate if claim else None,
+        betting=_betting(claim, values) if claim and values else None,
+        counts=COUNTS[known.per] if known else "view",
         note=row.note,
     )
 
 
+def _betting(claim: Claim, values: tuple[float, ...]) -> Betting:
+    from nightproof.report.facts import Betting
+    from nightproof.trust.testimony import betting
+
+    holds, fails = betting(claim, values)
+    return Betting(holds, fails, 1 / claim.error_rate)
+
+
 def size_parts(source: Path, asset: Path) -> tuple[SizePart, ...]:
-    """Bytes of images and of everything else, before and after."""
+    """Bytes by kind, before and after."""
     from nightproof.report.facts import SizePart
-
-    before, after = _bytes_by_use(source), _bytes_by_use(asset)
-    return tuple(SizePart(name, before[name], after[name]) for name in before)
-
-
-def _bytes_by_use(path: Path) -> Mapping[str, int]:
+    from nightproof.scenes.byte_shares import bytes_by_kind
     from nightproof.scenes.gltf import load_gltf
 
-    document = load_gltf(path)
-    images = sum(len(document.image(index)[0]) for index in range(len(document.json.get("images", []))))
-    return {"textures": images, "geometry and the rest": max(document.source_bytes - images, 0)}
+    before, after = bytes_by_kind(load_gltf(source)), bytes_by_kind(load_gltf(asset))
+    return tuple(SizePart(kind, before[kind], after[kind]) for kind in before)
 
 
-def audit_facts(audit: Audit) -> AuditFacts | None:
+AUDIT_OUTCOMES: Mapping[str, Outcome] = {"agrees": "holds", "undecided": "undecided", "not_run": "not_evaluated"}
+
+
+def audit_facts(audit: Audit) -> AuditFacts:
     from nightproof.report.facts import AuditFacts
 
-    if audit.verdict == "not_run":
-        return None
     return AuditFacts(
+        outcome=AUDIT_OUTCOMES[audit.verdict],
+        reason=audit.reason,
         auditor=audit.auditor,
         views=audit.views,
-        all_views=False,
         mean_difference=audit.mean_difference,
-        ssim=audit.least_ssim,
+        mean_error=audit.mean_error,
+        ssim=audit.least_ssim if audit.views else None,
         tolerance=f"{audit.tolerance.get('mean', 0):.1%} of the mean, beyond noise",
-        passed=audit.verdict == "agrees",
     )
 
 
-def _member(member: object, judgement: Judgement) -> Member:
-    from nightproof.records.judgement import Member as Judged
+def _member(member: Judged, judgement: Judgement, testimony: Testimony) -> Member:
     from nightproof.report.facts import Member
 
-    assert isinstance(member, Judged)
+    measured = next((it for it in testimony.evidence if it.digest == member.evidence), None)
+    counts = [len(sample.values) for sample in measured.samples] if measured else []
     return Member(
         key_id=member.verifier,
         weight=member.weight,
         vote=judgement.verdict.outcome if member.agreed else "",
         flags=member.flags,
-        views=max((row.views for row in judgement.aggregates), default=0),
+        views=max(counts, default=0),
     )
 
 
@@ -179,12 +250,14 @@ def _shared(judgement: Judgement) -> str:
 
 def _notices(judgement: Judgement) -> tuple[str, ...]:
     """What was asked for and not measured; fallbacks and the asset's own notes stand in the page anyway."""
+    from nightproof.report.words import title
+
     missing = (row for row in judgement.aggregates if row.threshold is not None and row.note)
-    return tuple(f"{METRIC_TITLES.get(row.metric, row.metric)}: {row.note}" for row in missing)
+    return tuple(f"{title(row.metric)} was not evaluated: {row.note}." for row in missing)
 
 
 def _chain(
-    outcome: JobOutcome, audit: Audit, judgement: Judgement, certification: Certification
+    outcome: JobOutcome, audit: Audit, judgement: Judgement, testimony: Testimony, certification: Certification
 ) -> tuple[tuple[str, str], ...]:
     records = (
         outcome.scene,
@@ -195,6 +268,7 @@ def _chain(
         outcome.asset,
         judgement.verdict,
         judgement,
+        testimony,
         certification,
     )
     return tuple((record.kind, record.digest) for record in records)

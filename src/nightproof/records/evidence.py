@@ -39,3 +39,15 @@ class Evidence(Record):
     """Whether reference images were taken from a cache that other verifiers on this machine filled."""
     software: Mapping[str, str]
     work: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Testimony(Record):
+    """All evidence behind a judgement. The certificate names each by its digest; here they are."""
+
+    kind: ClassVar[str] = "testimony"
+
+    judgement: str
+    """Digest of the `Judgement`."""
+    evidence: tuple[Evidence, ...]
+    """In the order of the judgement's members; without those that revealed nothing."""

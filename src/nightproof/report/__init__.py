@@ -2,6 +2,7 @@
 
 from nightproof.report.facts import (
     AuditFacts,
+    Betting,
     ComparisonInput,
     Member,
     MetricFacts,
@@ -13,6 +14,7 @@ from nightproof.report.page import render_comparison, render_report
 
 __all__ = [
     "AuditFacts",
+    "Betting",
     "ComparisonInput",
     "Member",
     "MetricFacts",

@@ -31,6 +31,20 @@ class ViewImages:
     """FLIP error in [0, 1] per pixel, or None where it was not measured."""
     metrics: Mapping[str, float]
     """Name → value in this view."""
+    index: int = -1
+    """Its number among the judged views, from 0; -1 where it is none of them."""
+    why: str = ""
+    """Why this one is shown, e.g. `the worst`."""
+
+
+@dataclass(frozen=True)
+class Betting:
+    """How a claim came to be decided: natural logarithms of two stakes of 1 after each view."""
+
+    holds: tuple[float, ...]
+    fails: tuple[float, ...]
+    needed: float
+    """The stake that decides: one over the error rate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,17 +52,20 @@ class MetricFacts:
     """One metric: what was measured, what was claimed, what follows."""
 
     name: str
+    """As the records call it, e.g. `ssim`."""
     values: tuple[float, ...]
+    """Of every view (or path segment) that was measured, in the order in which they were drawn."""
     threshold: float | None
     higher_is_better: bool
     outcome: Outcome | None
     """None where nothing was judged (a comparison)."""
     mean: float | None = None
     bound: float | None = None
-    """The mean is better than this, at the policy's error rate."""
-    running: tuple[float, ...] = ()
-    """The running bound (or estimate) after each view, in the order in which they were drawn."""
-    unit: str = ""
+    """The mean is better than this, at the error rate."""
+    error_rate: float | None = None
+    betting: Betting | None = None
+    counts: str = "view"
+    """What a value belongs to."""
     note: str = ""
 
 
@@ -66,16 +83,21 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditFacts:
-    """What the independent renderer said."""
+    """What the independent renderer said, or why it was not asked."""
 
-    auditor: str
-    views: int
-    all_views: bool
-    mean_difference: float
+    outcome: Outcome
+    """`not_evaluated` where it did not run."""
+    reason: str = ""
+    """Why it was not run, or what stayed open."""
+    auditor: str = ""
+    views: int = 0
+    mean_difference: float = 0.0
     """Relative difference of the mean radiance."""
-    ssim: float | None
-    tolerance: str
-    passed: bool
+    mean_error: float = 0.0
+    """One standard error of it."""
+    ssim: float | None = None
+    """Of the worst view, as displayed."""
+    tolerance: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +126,11 @@ class ReportInput:
     sizes: tuple[SizePart, ...] = ()
     plan: Plan | None = None
     ahead: CostAhead | None = None
+    zone: str = "UTC"
+    """Whose clock the charts show, as IANA names it."""
+    cost_here_usd: float | None = None
+    """What the work that was really done costs on this machine, at the hour when it was done."""
+    carbon_here_kg: float | None = None
     audit: AuditFacts | None = None
     committee: tuple[Member, ...] = ()
     agreement: float | None = None
@@ -115,7 +142,8 @@ class ReportInput:
     reference_self_ssim: float | None = None
     notices: tuple[str, ...] = ()
     """What the reader must know: fallbacks, what was not evaluated."""
-    timings_s: Mapping[str, float] = field(default_factory=dict)
+    work_cpu_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Step → CPU-seconds, as measured."""
     cpu_seconds: float | None = None
     software: Mapping[str, str] = field(default_factory=dict)
     chain: tuple[tuple[str, str], ...] = ()
@@ -132,5 +160,8 @@ class ComparisonInput:
     asset_bytes: int
     views: tuple[ViewImages, ...]
     metrics: tuple[MetricFacts, ...]
+    policy: str = ""
+    """Whose thresholds are drawn for orientation."""
+    sizes: tuple[SizePart, ...] = ()
     notices: tuple[str, ...] = ()
     software: Mapping[str, str] = field(default_factory=dict)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from nightproof.records.route import Alternative, Route
 from nightproof.report import charts, words
 from nightproof.report.facts import ComparisonInput, ReportInput
-from nightproof.report.pictures import embed
+from nightproof.report.pictures import INFERNO, MOST_VIEWS, embed
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -15,7 +16,20 @@ if TYPE_CHECKING:
 
 def render_report(facts: ReportInput) -> str:
     """The whole job as one self-contained HTML page of at most about 4 MB."""
-    return _render("report.html.j2", facts, headline=_headline(facts), ahead=_ahead(facts))
+    charted = [] if facts.ahead is None or len(facts.ahead.start_utc) < 2 else ["cost", "carbon"]
+    return _render(
+        "report.html.j2",
+        facts,
+        headline=words.headline(facts),
+        open_points=list(words.open_points(facts)),
+        alternatives=sorted(facts.route.alternatives, key=lambda it: _standing(it, facts.route)),
+        ahead=[(what, charts.ahead(facts.ahead, facts.plan, what, facts.zone)) for what in charted if facts.ahead],
+    )
+
+
+def _standing(alternative: Alternative, route: Route) -> tuple[bool, bool, bool]:
+    """Sorts what was taken first, then what was wanted, then what could have been had."""
+    return alternative.pipeline != route.pipeline, alternative.pipeline != route.wanted, not alternative.available
 
 
 def render_comparison(facts: ComparisonInput) -> str:
@@ -24,25 +38,12 @@ def render_comparison(facts: ComparisonInput) -> str:
 
 
 def _render(template: str, facts: ReportInput | ComparisonInput, **more: Any) -> str:
-    views = list(zip(facts.views, embed(facts.views), strict=False))
-    strips = [(metric, charts.strip(metric)) for metric in facts.metrics]
-    return _templates().get_template(template).render(facts=facts, views=views, strips=strips, **more)
-
-
-def _ahead(facts: ReportInput) -> list[tuple[str, charts.Ahead]]:
-    if facts.ahead is None or len(facts.ahead.start_utc) < 2:
-        return []
-    return [(what, charts.ahead(facts.ahead, facts.plan, what)) for what in ("cost", "carbon")]
-
-
-def _headline(facts: ReportInput) -> str:
-    if facts.certified and facts.outcome == "holds":
-        return "Looks like the original, and certified."
-    if facts.outcome == "holds":
-        return "Looks like the original, but not certified."
-    if facts.outcome == "fails":
-        return "Does not look like the original closely enough."
-    return "Not decided: the views did not suffice."
+    views = list(zip(facts.views[:MOST_VIEWS], embed(facts.views), strict=True))
+    measured = [(metric, charts.strip(metric), charts.bets(metric)) for metric in facts.metrics]
+    pictured = {view.index for view in facts.views[:MOST_VIEWS]}
+    total = max([len(facts.views), *(len(metric.values) for metric in facts.metrics if metric.counts == "view")])
+    found = _templates().get_template(template)
+    return found.render(facts=facts, views=views, measured=measured, pictured=pictured, total=total, **more)
 
 
 @cache
@@ -56,7 +57,14 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = ("size", "money", "carbon", "seconds", "value", "percent")
+    filters = ("size", "money", "carbon", "seconds", "value", "threshold", "percent", "title", "meaning", "counted")
     found.filters.update({name: getattr(words, name) for name in filters})
-    found.globals["outcomes"] = words.OUTCOMES
+    found.filters["local"] = charts.local
+    found.globals.update(
+        outcomes=words.OUTCOMES,
+        marks=words.MARKS,
+        change=words.change,
+        betting=words.betting,
+        ramp=",".join("#{:02x}{:02x}{:02x}".format(*stop) for stop in INFERNO),
+    )
     return found

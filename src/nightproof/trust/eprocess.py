@@ -130,6 +130,15 @@ def upper_bound(errors: Float[Array, "views"], claim: MeanClaim) -> float:
     return float(candidates[standing[-1] + 1]) if standing[-1] + 1 < len(candidates) else claim.worst
 
 
+def stakes(errors: Float[Array, "views"], claim: MeanClaim) -> tuple[Float[Array, "views"], Float[Array, "views"]]:
+    """Logarithms of what a stake of 1 on *holds*, and one on *fails*, had become after each view."""
+    limit = np.array([claim.limit])
+    good, bad = Fortune(limit, claim.worst, below=True), Fortune(limit, claim.worst, below=False)
+    clipped = np.clip(np.asarray(errors, np.float64), 0, claim.worst)
+    both = [(good.bet(error[None])[0], bad.bet(error[None])[0]) for error in clipped]
+    return np.array([holds for holds, _ in both]), np.array([fails for _, fails in both])
+
+
 def decide_many(errors: Float[Array, "n views"], claim: MeanClaim) -> tuple[Float[Array, "n"], Float[Array, "n"]]:
     """The same test on n sequences at once: outcome (1 holds, −1 fails, 0 undecided) and views used."""
     count, cap = errors.shape
