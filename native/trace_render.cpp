@@ -3,7 +3,10 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/function.h>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "parallel.h"
 #include "tracer.h"
@@ -17,7 +20,10 @@ using Matrix = nb::ndarray<const double, nb::shape<4, 4>, nb::c_contig, nb::devi
 using Image = nb::ndarray<float, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 using Table = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OutTable = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Tiles = nb::ndarray<const int32_t, nb::shape<-1, 6>, nb::c_contig, nb::device::cpu>;
 using Seeds = nb::ndarray<const uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+constexpr uint32_t kPathsPerItem = 1 << 15;  // a tenth of a second
 
 CameraView camera_of(const Matrix& m, double yfov_rad, double near_m, int width, int height) {
     const auto column = [&](int i) {
@@ -37,11 +43,50 @@ void render(const TraceScene& scene, const Matrix& camera, double yfov_rad, doub
     job.top = top;
     job.width = int(out.shape(1));
     job.height = int(out.shape(0));
-    job.samples = samples;
-    job.first_sample = first_sample;
     job.seed = seed;
-    parallel_for(size_t(job.height), threads, [&](size_t row) {
-        render_row(scene.view(), job, int(row), out.data() + row * size_t(job.width) * kPixelFloats);
+    // In goes of few samples, so that Ctrl-C is never far; sums come out the same.
+    const uint32_t at_once = std::max<uint32_t>(1, kPathsPerItem / uint32_t(std::max(job.width, 1)));
+    for (uint32_t done = 0; done < samples; done += job.samples) {
+        job.first_sample = first_sample + done;
+        job.samples = std::min(at_once, samples - done);
+        const auto told = [&](double fraction) { watch((done + fraction * job.samples) / samples); };
+        parallel_for(size_t(job.height), threads, [&](size_t row) {
+            render_row(scene.view(), job, int(row), out.data() + row * size_t(job.width) * kPixelFloats);
+        }, watch ? std::function<void(double)>(told) : nullptr);
+    }
+}
+
+// Adds samples where they are wanted: `tiles` has rows (left, top, width, height, first sample, samples) in pixels of
+// the whole picture, `out` the sums of the part whose corner is (left, top). Tiles must lie in it and not overlap.
+void render_tiles(const TraceScene& scene, const Matrix& camera, double yfov_rad, double near_m, int width, int height, int left,
+                  int top, uint32_t seed, int max_depth, int sobol_bounces, bool plain, Tiles tiles, Image out, unsigned threads,
+                  const std::function<void(double)>& watch) {
+    RenderJob job{};
+    job.camera = camera_of(camera, yfov_rad, near_m, width, height);
+    job.settings = {max_depth, nullptr, nullptr, sobol_bounces, plain};
+    job.seed = seed;
+    const int columns = int(out.shape(1)), rows = int(out.shape(0));
+    for (size_t i = 0; i < tiles.shape(0); ++i) {
+        const int32_t* t = tiles.data() + 6 * i;
+        if (t[0] < left || t[1] < top || t[2] < 1 || t[3] < 1 || t[2] > left + columns - t[0] || t[3] > top + rows - t[1] ||
+            t[4] < 0 || t[5] < 1)
+            throw nb::value_error("a tile outside the picture");
+    }
+    std::vector<std::pair<size_t, int>> items;  // (tile, its row)
+    for (size_t i = 0; i < tiles.shape(0); ++i)
+        for (int row = 0; row < tiles.data()[6 * i + 3]; ++row) items.emplace_back(i, row);
+    parallel_for(items.size(), threads, [&](size_t item) {
+        const auto [tile, row] = items[item];
+        const int32_t* t = tiles.data() + 6 * tile;
+        RenderJob part = job;
+        part.left = t[0];
+        part.top = t[1];
+        part.width = t[2];
+        part.height = t[3];
+        part.first_sample = uint32_t(t[4]);
+        part.samples = uint32_t(t[5]);
+        render_row(scene.view(), part, row,
+                   out.data() + (size_t(part.top - top + row) * columns + size_t(part.left - left)) * kPixelFloats);
     }, watch);
 }
 
@@ -76,6 +121,9 @@ void bind_trace_render(nb::module_& m) {
     m.def("render", &render, nb::arg("scene"), nb::arg("camera"), nb::arg("yfov_rad"), nb::arg("near_m"), nb::arg("width"),
           nb::arg("height"), nb::arg("left"), nb::arg("top"), nb::arg("samples"), nb::arg("first_sample"), nb::arg("seed"),
           nb::arg("max_depth"), nb::arg("sobol_bounces"), nb::arg("plain"), nb::arg("out"), nb::arg("threads"), nb::arg("watch").none());
+    m.def("render_tiles", &render_tiles, nb::arg("scene"), nb::arg("camera"), nb::arg("yfov_rad"), nb::arg("near_m"),
+          nb::arg("width"), nb::arg("height"), nb::arg("left"), nb::arg("top"), nb::arg("seed"), nb::arg("max_depth"),
+          nb::arg("sobol_bounces"), nb::arg("plain"), nb::arg("tiles"), nb::arg("out"), nb::arg("threads"), nb::arg("watch").none());
     m.def("view_image", &view_image, nb::arg("scene"), nb::arg("camera"), nb::arg("yfov_rad"), nb::arg("near_m"),
           nb::arg("width"), nb::arg("height"), nb::arg("left"), nb::arg("top"), nb::arg("side"), nb::arg("out"),
           nb::arg("threads"));

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int32
 
 import nightproof._native as _native
 from nightproof.errors import UnusableInput
@@ -115,6 +115,43 @@ class Tracer:
             watch=progress,
         )
         return _rendered(sums, samples)
+
+    def add_samples(
+        self,
+        camera: Camera,
+        sums: Float32[Array, "h w 10"],
+        tiles: Int32[Array, "n 6"],
+        *,
+        seed: int,
+        max_depth: int = DEFAULT_MAX_DEPTH,
+        corner: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Add samples to a picture's sums, in place, tile by tile and as many as each tile wants.
+
+        Sums that got their samples in several goes are equal, bit for bit, to those of one go.
+
+        Args:
+            sums: of radiance, albedo, normal and squared grey radiance; zeros to begin with.
+            tiles: left, top, width, height (pixels of the whole picture), first sample, samples; disjoint.
+            corner: left and top of the part of the picture that `sums` covers.
+
+        Raises:
+            ValueError: a tile leaves that part.
+        """
+        _native.render_tiles(
+            scene=self.native,
+            **camera_arguments(camera),
+            left=corner[0],
+            top=corner[1],
+            seed=seed % 2**32,
+            max_depth=max_depth,
+            sobol_bounces=SOBOL_BOUNCES,
+            plain=self.plain,
+            tiles=np.ascontiguousarray(tiles, np.int32),
+            out=sums,
+            threads=self.threads,
+            watch=None,
+        )
 
 
 def camera_arguments(camera: Camera) -> dict[str, object]:

@@ -23,8 +23,10 @@ from nightproof.scenes.views import ViewSampler
 from nightproof.trust.metrics.metric import Image
 from nightproof.trust.task import Task
 
-FIRST_SAMPLES = {"draft": 16}
+FIRST_SAMPLES = {"draft": 8}
+"""Of each half of a reference, everywhere, before those parts that disagree get more; 16 for other policies."""
 MOST_SAMPLES = {"draft": 256}
+"""Where a part never agrees; 1024 for other policies."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ class RenderedPairs:
             Tracer(before, threads=threads), f"{task.source_sha256}/{task.environment}", task.exposure, store
         )
         self._tracer = Tracer(after, threads=threads)
-        # A lit asset gets the reference's own treatment and seeds: noise common to both cancels.
+        # A lit asset gets the reference's own seeds and samples: noise common to both cancels.
         self._asset = ReferenceRenderer(self._tracer, f"{task.asset_sha256}/{task.environment}", task.exposure, store)
         name = task.policy.name
         self._agreement = Agreement(
             ssim=task.policy.reference_self_ssim,
-            samples=FIRST_SAMPLES.get(name, 32),
+            samples=FIRST_SAMPLES.get(name, 16),
             most_samples=MOST_SAMPLES.get(name, 1024),
         )
         self._self_ssim = 1.0
@@ -115,5 +117,5 @@ class RenderedPairs:
         if self._unlit:
             shown = viewer_image(self._tracer, camera)
         else:
-            shown = self._asset.take(camera, seed=seed, agreement=self._agreement).color
+            shown = self._asset.take(camera, seed=seed, agreement=self._agreement, like=reference).color
         return to_display(reference.color, self._exposure), to_display(np.asarray(shown), self._shown_exposure)

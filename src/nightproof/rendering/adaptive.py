@@ -1,0 +1,105 @@
+"""Two independent renderings of one view, with more samples where they still disagree.
+
+Noise is no matter of whole pictures: in an interior three quarters of the disagreement sit in a quarter of the pixels
+— edges, gaps, reflections. So the picture is cut into tiles; all get a few samples, and whichever tile disagrees more
+than the picture as a whole may gets as many again. Every decision is a function of pixel values, hence the same on
+every machine and for any number of threads; both renderings always have the same samples everywhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int32, UInt8
+
+from nightproof import _native
+from nightproof.kernels.metrics_reference import WINDOW, ssim_map
+from nightproof.rendering.denoise import clean_guides, denoise
+from nightproof.rendering.tracer import Tracer
+from nightproof.scenes.camera import Camera
+
+Array = np.ndarray
+
+TILE_PX = 16
+SECOND_SEED = 0x5EED
+FAR = 2.5
+"""A tile that disagrees this many times more than it may gets four times its samples at once."""
+
+Box = tuple[int, int, int, int]
+"""Left, top, width, height, in pixels."""
+
+
+class TwoRenderings:
+    """Sums of samples in flight; `samples` says how many each tile has of either rendering."""
+
+    def __init__(self, tracer: Tracer, camera: Camera, *, seed: int, box: Box, max_depth: int) -> None:
+        """Of the part `box` of what `camera` sees; nothing is rendered yet."""
+        self._tracer, self._camera, self._seed, self._box, self._max_depth = tracer, camera, seed, box, max_depth
+        _, _, width, height = box
+        shape = (height, width, _native.PIXEL_FLOATS)
+        self._sums = (np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+        self.samples: Int32[Array, "ty tx"] = np.zeros((-(-height // TILE_PX), -(-width // TILE_PX)), np.int32)
+
+    def add(self, more: Int32[Array, "ty tx"]) -> None:
+        """So many samples more for every tile of either rendering."""
+        left, top, width, height = self._box
+        rows, columns = np.nonzero(more > 0)
+        x, y = columns * TILE_PX, rows * TILE_PX
+        tiles = np.stack(
+            [
+                left + x,
+                top + y,
+                np.minimum(TILE_PX, width - x),
+                np.minimum(TILE_PX, height - y),
+                self.samples[rows, columns],
+                more[rows, columns],
+            ],
+            axis=1,
+        )
+        for sums, seed in zip(self._sums, (self._seed, self._seed ^ SECOND_SEED), strict=True):
+            self._tracer.add_samples(
+                self._camera, sums, tiles, seed=seed, max_depth=self._max_depth, corner=(left, top)
+            )
+        self.samples = self.samples + np.maximum(more, 0)
+
+    def denoised(self) -> tuple[Float32[Array, "h w 3"], Float32[Array, "h w 3"]]:
+        """Both, each from its own light. They share their guides, which hold no light and take long to clean."""
+        _, _, width, height = self._box
+        counts = np.kron(self.samples, np.ones((TILE_PX, TILE_PX), np.int32))[:height, :width, None].astype(np.float32)
+        first, second = (sums / counts for sums in self._sums)
+        threads = self._tracer.threads
+        albedo, normal = ((first[..., part] + second[..., part]) / 2 for part in (slice(3, 6), slice(6, 9)))
+        albedo, normal = clean_guides(albedo, normal, threads=threads)
+        one, two = (
+            denoise(picture[..., :3], albedo, normal, threads=threads, guides_are_clean=True)
+            for picture in (first, second)
+        )
+        return one, two
+
+
+def disagreement(one: UInt8[Array, "h w 3"], two: UInt8[Array, "h w 3"]) -> Float64[Array, "ty tx"]:
+    """Mean 1 − SSIM of every tile, of pictures at least as large as SSIM's window.
+
+    SSIM isn't defined within five pixels of the border; what is nearest stands for it.
+    """
+    reach = WINDOW // 2
+    errors = np.pad(1 - ssim_map(one, two).mean(axis=2), reach, mode="edge")
+    down = np.add.reduceat(errors, np.arange(0, errors.shape[0], TILE_PX), axis=0)
+    sums = np.add.reduceat(down, np.arange(0, errors.shape[1], TILE_PX), axis=1)
+    return np.asarray(sums / _tile_areas(errors.shape[0], errors.shape[1]), np.float64)
+
+
+def wanted(
+    errors: Float64[Array, "ty tx"], samples: Int32[Array, "ty tx"], allowed: float, most: int
+) -> Int32[Array, "ty tx"]:
+    """How many samples more each tile should get: as many again where it disagrees more than `allowed`, and three
+    times as many where far more; never beyond `most` altogether."""
+    disagrees: Bool[Array, "ty tx"] = errors > allowed
+    factor = np.where(errors > FAR * allowed, 3, 1) * disagrees
+    return np.asarray(np.clip(factor * samples, 0, np.maximum(most - samples, 0)), np.int32)
+
+
+def _tile_areas(height: int, width: int) -> Float64[Array, "ty tx"]:
+    rows, columns = (
+        np.minimum(TILE_PX, size - np.arange(0, size, TILE_PX)).astype(np.float64) for size in (height, width)
+    )
+    return np.outer(rows, columns)
