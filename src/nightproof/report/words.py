@@ -55,7 +55,7 @@ def money(usd: float) -> str:
 
 
 def carbon(kg: float) -> str:
-    return f"{kg:.2f} kg" if kg >= 0.1 else f"{kg * 1000:.1f} g"
+    return f"{kg:.2f} kg" if kg >= 1 else f"{kg * 1000:.0f} g" if kg >= 0.1 else f"{kg * 1000:.1f} g"
 
 
 def seconds(value: float) -> str:
