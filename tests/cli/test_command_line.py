@@ -2,11 +2,20 @@
 
 import json
 import os
+import random
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from cell import cell
+
+from nightproof.errors import NightproofError
+from nightproof.jobs.opening import open_scene
+from nightproof.jobs.routing import choose_route
+from nightproof.pipelines.pipeline import known_pipelines
 
 
 def nightproof(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -87,3 +96,60 @@ def test_output_that_nobody_reads_any_more_is_no_failure_of_ours(tmp_path):
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=tmp_path, timeout=120)
     os.close(writer)
     assert done.returncode == 1 and done.stderr == ""
+
+
+@pytest.fixture(params=["16k", "100k"])
+def full_disk(tmp_path, request):
+    """A disk that is full before, or soon after, the job's first record."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "none", str(folder)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("only an administrator may mount a small disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_store_on_a_full_disk_is_one_typed_error_and_leaves_no_result(tmp_path, full_disk):
+    (tmp_path / "cell.glb").write_bytes(cell())
+    done = nightproof("optimize", "cell.glb", "--out", "out", "--store", full_disk, "--json", cwd=tmp_path)
+    failure = json.loads(done.stdout)
+    assert done.returncode == failure["exit_code"] == 1 and failure["error"]["type"] == "StorageFailed"
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists() and not list(full_disk.rglob(".part-*"))
+
+
+@pytest.mark.parametrize("flag", ["--out", "--store"])
+def test_a_folder_that_cannot_be_is_one_typed_error(tmp_path, flag):
+    (tmp_path / "cell.glb").write_bytes(cell())
+    (tmp_path / "taken").write_text("mine")
+    folders = {"--out": "out", "--store": "store", flag: "taken/below"}
+    options = [part for pair in folders.items() for part in pair]
+    done = nightproof("optimize", "cell.glb", *options, "--json", cwd=tmp_path)
+    assert done.returncode == 1 and json.loads(done.stdout)["error"]["type"] == "StorageFailed"
+    assert "taken" in json.loads(done.stdout)["error"]["message"] and "Traceback" not in done.stderr
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])
+def test_a_file_cut_short_is_refused_as_one_object(tmp_path, kept):
+    data = cell()
+    (tmp_path / "cut.glb").write_bytes(data[: int(kept * len(data))])
+    done = nightproof("optimize", "cut.glb", "--out", "out", "--store", "store", "--json", cwd=tmp_path)
+    assert done.returncode == json.loads(done.stdout)["exit_code"] == 2
+    assert "Traceback" not in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_flipped_bits_are_refused_or_read_and_never_a_bug(tmp_path):
+    """Reading, analysis and packing of many damaged files: each works, or says in a typed error why not."""
+    whole = cell()
+    for number in range(60):
+        draw, damaged = random.Random(number), bytearray(whole)
+        for _ in range(draw.randint(1, 6)):  # half of them where they hurt most: in header and JSON
+            damaged[draw.randrange(draw.choice((len(whole), 4000)))] ^= 1 << draw.randrange(8)
+        path = tmp_path / f"{number}.glb"
+        path.write_bytes(damaged)
+        with suppress(NightproofError):
+            opened = open_scene(path, environment="auto", threads=1)
+            route = choose_route(opened.source.record, opened.analysis, tmp_path, "packing")
+            known_pipelines()["packing"].make(opened.source, route, seed=0, scratch=tmp_path / str(number), threads=1)

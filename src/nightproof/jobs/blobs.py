@@ -87,6 +87,15 @@ def write_atomically(path: Path, data: bytes) -> None:
             raise
 
 
+def require_writable(folder: Path) -> None:
+    """Raise `StorageFailed` where `folder` could not be written or made: better before the work than after it."""
+    there = next(it for it in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(it))
+    if not there.is_dir():
+        raise StorageFailed(f"{there}: {_REASONS[errno.EEXIST]}")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise StorageFailed(f"{there}: {_REASONS[errno.EACCES]}")
+
+
 def sweep(folder: Path, drafts: re.Pattern[str] = PART) -> None:
     """Remove the drafts that processes left which were killed while they wrote. What cannot be removed stays."""
     with contextlib.suppress(OSError):

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from nightproof.jobs.blobs import write_atomically
+from nightproof.jobs.blobs import require_writable, write_atomically
 from nightproof.jobs.judging import OUR_ENVIRONMENTS, Bench, versions
 from nightproof.jobs.making import exposure_of
 from nightproof.jobs.opening import analyse, lit, open_source
@@ -63,6 +63,7 @@ def compare_files(
 
     progress(0.0, "reading")
     source, made = open_source(original), open_source(asset)
+    require_writable(out.parent)
     analysis = analyse(source, environment=environment, threads=threads)
     source = lit(source, environment, analysis)
     unlit = is_unlit(made.flat)

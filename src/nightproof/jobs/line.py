@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nightproof.jobs.asking import Wishes
 from nightproof.jobs.auditing import audit_scene
-from nightproof.jobs.blobs import storage_errors, sweep
+from nightproof.jobs.blobs import require_writable, storage_errors, sweep
 from nightproof.jobs.clock import Stopwatch, now_utc, stamp
 from nightproof.jobs.judging import Bench, certify, gather_testimony, judge_asset, task_for
 from nightproof.jobs.learning import Finished, learn, standings
@@ -69,6 +69,7 @@ def run_job(
     watch = Stopwatch()
     progress(0.0, "reading")
     source = open_source(path)
+    require_writable(out)
     request = wishes.request(source.record.source_sha256)
     job = request.digest[:JOB_DIGITS]
     jobs = JobStore.open(store)

@@ -207,7 +207,10 @@ class _Transaction:
             raise _storage_failed(error) from error
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self._begin.__exit__(kind, error, trace)
+        try:
+            self._begin.__exit__(kind, error, trace)  # commits, which is where a full disk shows
+        except SQLAlchemyError as failure:
+            raise _storage_failed(failure) from failure
         if isinstance(error, SQLAlchemyError):
             raise _storage_failed(error) from error
 

@@ -11,6 +11,7 @@ import hashlib
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,10 +143,12 @@ def check_digest(path: Path, expected: str) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
         draft.write_bytes(data)
         draft.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise StorageFailed(f"{path}: {error.strerror}") from None

@@ -90,6 +90,9 @@ def main() -> int:
         reply = answer(parse_json(request))
     except NightproofError as error:
         reply = {"error": str(error), "hint": error.hint}
+    except OSError as error:  # a metric's scratch on a full disk, say
+        where = f"{error.filename}: " if error.filename else ""
+        reply = {"error": f"{where}{error.strerror or error}", "hint": StorageFailed.hint}
     sys.stdout.buffer.write(canonical_json(reply))
     return 1 if "error" in reply else 0
 

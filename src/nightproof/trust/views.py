@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nightproof.errors import StorageFailed
 from nightproof.kernels.rays import RayCaster
 from nightproof.rendering.display import to_display
 from nightproof.rendering.reference import Agreement, ReferenceRenderer
@@ -41,11 +42,16 @@ class FolderCache:
         return None
 
     def put(self, key: str, value: bytes) -> None:
-        with suppress(OSError):
+        """Whole or not at all. Raises `StorageFailed`: better now than in an hour, when evidence cannot be kept."""
+        draft = self.folder / f"{key}.{os.getpid()}"
+        try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            draft = self.folder / f"{key}.{os.getpid()}"
             draft.write_bytes(value)
             draft.replace(self.folder / key)
+        except OSError as error:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise StorageFailed(f"{self.folder}: {error.strerror}") from None
 
 
 def exposed(environment: Environment | None, exposure: float) -> Environment | None:

@@ -77,16 +77,17 @@ def _why_not() -> str:
     path = ffmpeg_path()
     if path is None:
         return "no ffmpeg was found (the package imageio-ffmpeg ships one)"
-    return "" if _has_libvmaf(path) else "the ffmpeg found here was built without libvmaf"
+    return _unfit(path)
 
 
 @cache
-def _has_libvmaf(ffmpeg: str) -> bool:
+def _unfit(ffmpeg: str) -> str:
+    """Why this ffmpeg cannot tell VMAF; empty where it can."""
     try:
         listing = subprocess.run([ffmpeg, "-hide_banner", "-filters"], capture_output=True, timeout=TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return b" libvmaf " in listing.stdout
+        return f"the ffmpeg at {ffmpeg} does not run"
+    return "" if b" libvmaf " in listing.stdout else "the ffmpeg found here was built without libvmaf"
 
 
 def _run(shown: ImageSequence, folder: Path) -> list[float]:
