@@ -15,10 +15,11 @@ from nightproof.jobs.asking import Wishes
 from nightproof.jobs.line import run_job
 from nightproof.jobs.store import JobStore
 from nightproof.records.audit import Certification, Page
+from nightproof.records.evidence import Testimony
 from nightproof.records.judgement import Judgement, Member
 from nightproof.records.verdict import Verdict
 
-STEPS = ("load", "analyse", "route", "plan", "audit", "make", "judge", "certify", "report")
+STEPS = ("load", "analyse", "route", "plan", "audit", "make", "judge", "testimony", "certify", "report")
 FILES = {"asset.glb", "certificate.json", "report.html", "job.json"}
 
 
@@ -72,6 +73,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(line, "judge_asset", judged)
     monkeypatch.setattr(line, "certify", certified)
     monkeypatch.setattr(line, "make_page", paged)
+    monkeypatch.setattr(line, "gather_testimony", lambda judgement, *_: Testimony(judgement.digest, ()))
     monkeypatch.setattr(making, "exposure_of", lambda *_: 1.0)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nightproof.jobs.comparing import Comparison
     from nightproof.jobs.doctor import Finding
     from nightproof.jobs.outcome import JobOutcome, MetricResult
+    from nightproof.records.plan import Plan
 
 MARKS = {
     "holds": Text("holds", style="bold green"),
@@ -43,7 +44,14 @@ def show_outcome(console: Console, outcome: JobOutcome) -> None:
     """The end of `nightproof optimize`."""
     console.print(
         Panel(
-            Group(_headline(outcome), Text(), _facts(outcome), Text(), metrics_table(outcome.metrics)),
+            Group(
+                _headline(outcome),
+                Text(),
+                _facts(outcome),
+                Text(),
+                metrics_table(outcome.metrics),
+                *_remarks(outcome.metrics),
+            ),
             title=Text(f" {outcome.scene.name} ", style="bold"),
             title_align="left",
             border_style="green" if outcome.certified else "yellow",
@@ -77,16 +85,28 @@ def _facts(outcome: JobOutcome) -> Table:
     grid.add_row("size", f"{size_text(size_in)} → {size_text(size_out)}  ({size_out / max(size_in, 1):.0%})")
     grid.add_row("pipeline", _pipeline_text(outcome))
     grid.add_row("took", f"{duration_text(outcome.seconds)}, {outcome.cpu_seconds:.0f} CPU-seconds")
-    plan = outcome.plan
-    grid.add_row("now", f"${outcome.cost_now_usd:.4f}, {outcome.carbon_now_kg * 1000:.1f} g CO₂")
-    if plan.slots:
-        slot = plan.slots[0]
-        grid.add_row(
-            "best slot",
-            f"${plan.cost_usd:.4f}, {plan.carbon_kg * 1000:.1f} g CO₂ — {slot.resource} in {slot.region}, "
-            f"{slot.start_utc[:16].replace('T', ' ')} UTC; {plan.savings_fraction:.0%} below {plan.baseline_name}",
-        )
+    grid.add_row("cost", f"{_bill(outcome.cost_now_usd, outcome.carbon_now_kg)} now, on this machine")
+    grid.add_row("best slot", _best_slot(outcome.hindsight))
+    plan = outcome.hindsight
+    if plan.savings_fraction > 0:
+        grid.add_row("", f"{plan.savings_fraction:.0%} below {plan.baseline_name}")
     return grid
+
+
+def _best_slot(plan: Plan) -> str:
+    """Where and when the same work would have been best."""
+    slot = plan.slots[0]
+    waits = slot.start_utc[:16] > plan.made_utc[:16]
+    when = f"at {slot.start_utc[5:16].replace('T', ' ')} UTC" if waits else "at once"
+    if slot.resource == "here":
+        where = "on this machine"
+    else:
+        where = f"on {slot.resource.replace('_', ' ')} in {slot.region}{', spot' if slot.spot else ''}"
+    return f"{_bill(plan.cost_usd, plan.carbon_kg)} {when} {where}"
+
+
+def _bill(usd: float, kg: float) -> str:
+    return f"${usd:.4f} and {kg * 1000:.1f} g CO₂"
 
 
 def _pipeline_text(outcome: JobOutcome) -> str:
@@ -109,10 +129,23 @@ def metrics_table(metrics: Mapping[str, MetricResult]) -> Table:
             _number(result.mean),
             _number(result.bound),
             _number(result.threshold),
-            MARKS.get(result.outcome, Text(result.outcome)),
+            _mark(result),
             str(result.views or ""),
         )
     return table
+
+
+def _remarks(metrics: Mapping[str, MetricResult]) -> list[Text]:
+    """Why something that was asked for was not measured."""
+    missing = {name: it for name, it in metrics.items() if it.mean is None and it.note}
+    lines = [Text(f"{NAMES.get(name, name)}: {it.note}", style="dim") for name, it in missing.items()]
+    return [Text(), *lines] if lines else []
+
+
+def _mark(result: MetricResult) -> Text:
+    if result.mean is not None and result.outcome in ("not_evaluated", "not judged"):
+        return Text("reported", style="dim")
+    return MARKS.get(result.outcome, Text(result.outcome))
 
 
 def _number(value: float | None) -> str:

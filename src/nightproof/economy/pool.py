@@ -92,6 +92,8 @@ class Prices:
     """Region of a user who does not say where they are."""
     electricity_usd_per_kwh: float
     wear_usd_per_h: float
+    carbon_usd_per_kg: float
+    """What a kilogram of CO₂e counts where slots are compared; in no bill."""
     digest: str
     """SHA-256 of the canonical form of all of it."""
 

@@ -1,8 +1,8 @@
 """The price files: built-in ones, and a user's own laid over them.
 
-A user's file may hold any of the tables `calendar`, `resource`, `region`, `machine`; each that it holds replaces the
-built-in table of that name as a whole. The digest covers what was understood, not how it was spelled, so a plan names
-exactly the prices it was made with.
+A user's file may hold any of the tables `calendar`, `carbon`, `resource`, `region`, `machine`; each that it holds
+replaces the built-in table of that name as a whole. The digest covers what was understood, not how it was spelled, so
+a plan names exactly the prices it was made with.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ def read_prices(tables: dict[str, Any]) -> Prices:
     electricity = machine.number("electricity_usd_per_kwh", 0, 10)
     wear = machine.number("wear_usd_per_h", 0, PRICE_LIMIT_USD_PER_H)
     machine.done()
+    carbon = top.table("carbon")
+    carbon_usd_per_kg = carbon.number("usd_per_kg", 0, 100)
+    carbon.done()
     resources = tuple(_resource(table) for table in top.tables("resource", RESOURCES_LIMIT))
     unique((HERE, *(resource.name for resource in resources)), "resource")
     names = frozenset(resource.name for resource in resources)
@@ -71,8 +74,8 @@ def read_prices(tables: dict[str, Any]) -> Prices:
     top.done()
     if sum(len(region.resources) for region in regions) * 2 > OFFERS_LIMIT:
         raise BrokenPrices(f"more than {OFFERS_LIMIT // 2} pairs of region and resource")
-    digest = _digest(calendar, resources, regions, home, electricity, wear)
-    return Prices(calendar, resources, regions, home, electricity, wear, digest)
+    digest = _digest(calendar, resources, regions, home, electricity, wear, carbon_usd_per_kg)
+    return Prices(calendar, resources, regions, home, electricity, wear, carbon_usd_per_kg, digest)
 
 
 def _tariff(table: Table) -> Tariff:

@@ -49,6 +49,9 @@ class JobOutcome:
     analysis: Analysis
     route: Route
     plan: Plan
+    """As made before the work, from an estimate."""
+    hindsight: Plan
+    """The same for what the work really took: comparable with what it cost."""
     asset: Asset
     verdict: Verdict
     certified: bool
@@ -84,13 +87,17 @@ class JobOutcome:
             "cpu_seconds": round(self.cpu_seconds, 3),
             "cost": {
                 "now_usd": self.cost_now_usd,
-                "planned_usd": self.plan.cost_usd,
-                "baseline_usd": self.plan.baseline.cost_usd,
-                "baseline": self.plan.baseline_name,
-                "savings_fraction": self.plan.savings_fraction,
-                "roi": self.plan.roi,
+                "best_usd": self.hindsight.cost_usd,
+                "baseline_usd": self.hindsight.baseline.cost_usd,
+                "baseline": self.hindsight.baseline_name,
+                "savings_fraction": self.hindsight.savings_fraction,
+                "roi": self.hindsight.roi,
                 "now_carbon_kg": self.carbon_now_kg,
-                "planned_carbon_kg": self.plan.carbon_kg,
+                "best_carbon_kg": self.hindsight.carbon_kg,
+                "carbon_usd_per_kg": self.hindsight.carbon_usd_per_kg,
+                "planned_usd": self.plan.cost_usd,
+                "planned_cpu_seconds": self.plan.work_cpu_seconds,
+                "work_cpu_seconds": self.hindsight.work_cpu_seconds,
             },
             "notes": list(self.asset.notes),
             "files": {name: str(path) for name, path in self.files.items()},

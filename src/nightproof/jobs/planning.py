@@ -30,19 +30,35 @@ def expected_cpu_seconds(route: Route, policy: str) -> float:
     return max(making + VERIFYING_CPU_SECONDS[policy], SHORTEST_WORK_CPU_SECONDS)
 
 
-def plan_work(route: Route, wishes: Wishes, now: datetime, threads: int) -> Plan:
-    """The best slots before the deadline. Raises `BadOption`, `BrokenPrices`, `DeadlineTooSoon`."""
+def plan_work(route: Route, wishes: Wishes, now: datetime, threads: int, cpu_seconds: float | None = None) -> Plan:
+    """The best slots before the deadline, for the work foretold or for `cpu_seconds`.
+
+    Best is what costs least, every kilogram of CO₂e counted at the price file's carbon price. Raises `BadOption`,
+    `BrokenPrices`, `DeadlineTooSoon`.
+    """
     from nightproof.economy.planner import plan_job
 
     prices = _prices(wishes)
+    work = expected_cpu_seconds(route, wishes.policy) if cpu_seconds is None else cpu_seconds
     return plan_job(
-        _job(route, expected_cpu_seconds(route, wishes.policy)),
+        _job(route, max(work, SHORTEST_WORK_CPU_SECONDS)),
         now_utc=now,
         deadline_utc=now + timedelta(hours=wishes.deadline_h),
         prices=prices,
         machine=_machine(prices, threads),
         home=wishes.region,
+        carbon_usd_per_kg=prices.carbon_usd_per_kg,
     )
+
+
+def in_hindsight(plan: Plan, route: Route, wishes: Wishes, cpu_seconds: float, threads: int) -> Plan:
+    """What would have been planned, had it been known what the work takes; `plan` where that had been too late."""
+    from nightproof.economy.planner import DeadlineTooSoon
+
+    try:
+        return plan_work(route, wishes, datetime.fromisoformat(plan.made_utc), threads, cpu_seconds)
+    except DeadlineTooSoon:
+        return plan
 
 
 def cost_of_now(route: Route, wishes: Wishes, now: datetime, cpu_seconds: float, threads: int) -> Slot:

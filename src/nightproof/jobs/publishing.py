@@ -12,7 +12,7 @@ from nightproof.jobs.asking import Wishes
 from nightproof.jobs.blobs import write_atomically
 from nightproof.jobs.clock import Stopwatch, now_utc
 from nightproof.jobs.outcome import JobOutcome, MetricResult
-from nightproof.jobs.planning import cost_of_now
+from nightproof.jobs.planning import cost_of_now, in_hindsight
 from nightproof.jobs.steps import Steps
 from nightproof.records.analysis import Analysis
 from nightproof.records.asset import Asset
@@ -48,6 +48,7 @@ def outcome_of(
         analysis=analysis,
         route=route,
         plan=plan,
+        hindsight=in_hindsight(plan, route, wishes, cpu_seconds, threads),
         asset=asset,
         verdict=judgement.verdict,
         certified=certification.certified,

@@ -71,7 +71,7 @@ def report_facts(
     from nightproof.report.facts import ReportInput
     from nightproof.trust.testimony import spokesman
 
-    asset, plan = outcome.asset, outcome.plan
+    asset, plan = outcome.asset, outcome.hindsight
     own = Path(wishes.environment) if wishes.environment not in ("auto", *OUR_ENVIRONMENTS) else None
     evidence = spokesman(testimony, judgement)
     shown = views_to_show(task, evidence) if evidence else dict.fromkeys(range(WORST_SHOWN), "")
