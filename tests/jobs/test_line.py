@@ -73,7 +73,9 @@ def quick(monkeypatch):
     monkeypatch.setattr(line, "judge_asset", judged)
     monkeypatch.setattr(line, "certify", certified)
     monkeypatch.setattr(line, "make_page", paged)
-    monkeypatch.setattr(line, "gather_testimony", lambda judgement, *_: Testimony(judgement.digest, ()))
+    monkeypatch.setattr(
+        line, "gather_testimony", lambda judgement, *_: Testimony(judgement=judgement.digest, evidence=())
+    )
     monkeypatch.setattr(making, "exposure_of", lambda *_: 1.0)
 
 
