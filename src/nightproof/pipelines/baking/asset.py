@@ -66,7 +66,10 @@ class Picture:
     """An encoded image."""
 
     data: bytes
-    mime: str = "image/webp"
+
+    @property
+    def mime(self) -> str:
+        return "image/jpeg" if self.data.startswith(b"\xff\xd8") else "image/webp"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ def unlit_look(pages: list[Picture]) -> Look:
             "name": f"page {index}",
             "pbrMetallicRoughness": {"baseColorTexture": {"index": index}, "metallicFactor": 0, "roughnessFactor": 1},
             "extensions": {"KHR_materials_unlit": {}},
+            "doubleSided": True,  # backs show the light of their fronts; culled, they would be holes
         }
         for index in range(len(pages))
     ]
@@ -127,9 +131,10 @@ def write_asset(flat: FlatScene, atlas: Atlas, look: Look, names: list[str], ext
     document["bufferViews"] = binary.views
     fallback = {"byteLength": binary.unpacked, "extensions": {"EXT_meshopt_compression": {"fallback": True}}}
     document["buffers"] = [{"byteLength": len(binary.data)}, fallback]
-    used = ("EXT_meshopt_compression", "EXT_texture_webp", "KHR_mesh_quantization", *look.extensions)
-    document["extensionsUsed"] = sorted(set(used))
-    document["extensionsRequired"] = ["EXT_meshopt_compression", "EXT_texture_webp", "KHR_mesh_quantization"]
+    webp = ["EXT_texture_webp"] if any(picture.mime == "image/webp" for picture in look.pictures) else []
+    required = ["EXT_meshopt_compression", *webp, "KHR_mesh_quantization"]
+    document["extensionsUsed"] = sorted({*required, *look.extensions})
+    document["extensionsRequired"] = required
     return write_glb(document, bytes(binary.data))
 
 
@@ -213,4 +218,6 @@ def _add_pictures(document: dict[str, Any], binary: _Binary, look: Look) -> None
     for picture in look.pictures:
         image = len(document["images"])
         document["images"].append({"bufferView": binary.plain(picture.data), "mimeType": picture.mime})
-        document["textures"].append({"sampler": 0, "extensions": {"EXT_texture_webp": {"source": image}}})
+        webp = picture.mime == "image/webp"
+        source = {"extensions": {"EXT_texture_webp": {"source": image}}} if webp else {"source": image}
+        document["textures"].append({"sampler": 0, **source})

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt32
 
-from nightproof.errors import NightproofError
 from nightproof.kernels.bake import pack_charts
 from nightproof.pipelines.baking.charts import Charts
+from nightproof.pipelines.pipeline import NotBakeable
 
 Array = np.ndarray
 
@@ -24,10 +24,8 @@ EXPECTED_USE = 0.7
 """Share of a page that charts fill in a first guess; the packing itself then says."""
 
 
-class AtlasImpossible(NightproofError):
+class AtlasImpossible(NotBakeable):
     """The charts of a scene do not fit the texels it may have, whatever the density."""
-
-    hint = "Raise the atlas limit (`max_texels`), or use --pipeline packing for this scene."
 
 
 @dataclass(frozen=True)

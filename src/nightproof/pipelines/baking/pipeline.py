@@ -13,11 +13,11 @@ import numpy as np
 
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.baking import asset as glb
-from nightproof.pipelines.baking.atlas import Atlas, Surface, pack
+from nightproof.pipelines.baking.atlas import Atlas, AtlasImpossible, Surface, pack
 from nightproof.pipelines.baking.charts import cut
 from nightproof.pipelines.baking.checkpoints import Checkpoints, write_whole
 from nightproof.pipelines.baking.detail import detailed_page
-from nightproof.pipelines.baking.encode import encode_display
+from nightproof.pipelines.baking.encode import LOSS, encode_display
 from nightproof.pipelines.baking.fill import fill
 from nightproof.pipelines.baking.light import (
     GatherMap,
@@ -42,14 +42,15 @@ from nightproof.scenes.flat import FlatScene
 
 Array = np.ndarray
 
-VERSION = "1"
+VERSION = "2"
 UNBAKEABLE_SHARE = 0.02
 """So much of what is seen may be glass or cut-outs that are baked as if they were solid."""
 BYTES_PER_TRIANGLE = 9
-BYTES_PER_TEXEL = 0.13
-"""Of compressed geometry and of a WebP page at 45 dB, measured on interiors."""
+BYTES_PER_TEXEL = 0.16
+"""Of compressed geometry and of a page under `standard`, measured in the gallery."""
 TEXELS_PER_CPU_SECOND = 9000
 EXPOSURE_VIEWS = 12
+COARSE_TEXELS_CAP = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class BakingPipeline:
         shown = finish(prepared, pages, settings, threads)
         progress(0.96, "writing")
         names = _names(source, prepared.atlas.surfaces)
-        data = _encoded(source, prepared, shown, exposure, names)
+        data = _encoded(source, prepared, shown, exposure, names, settings.page_loss)
         path = scratch / "asset.glb"
         write_whole(path, data)
         progress(1.0, "baked")
@@ -141,9 +142,19 @@ def prepare(flat: FlatScene, settings: BakeSettings, seed: int, threads: int) ->
     packing = {"page_px": settings.page_px, "padding_px": settings.padding_px}
     atlas = pack(surfaces, first, density, max_texels=settings.max_texels, **packing)
     lit = pack(surfaces, first, density, max_texels=max(settings.light_texels, 8 * count), **packing)
-    packing |= {"page_px": 4096, "padding_px": 1}
-    coarse = pack(surfaces, first, density, max_texels=max(settings.gather_texels, 6 * count), **packing)
+    coarse = _coarse(surfaces, first, density, max(settings.gather_texels, 6 * count))
     return Prepared(flat, Tracer(flat, threads), cameras, seen, atlas, lit, coarse)
+
+
+def _coarse(surfaces: Sequence[Surface], first: Sequence[int], density: Array, texels: int) -> Atlas:
+    """An atlas of about so many texels, or of as many more as thousands of small charts need with their padding."""
+    while True:
+        try:
+            return pack(surfaces, first, density, max_texels=texels, page_px=4096, padding_px=1)
+        except AtlasImpossible:
+            if texels > COARSE_TEXELS_CAP:
+                raise
+            texels *= 2
 
 
 def bake(
@@ -248,7 +259,12 @@ def finish(
 
 
 def _encoded(
-    source: Source, prepared: Prepared, shown: list[tuple[Array, Array]], exposure: float, names: list[str]
+    source: Source,
+    prepared: Prepared,
+    shown: list[tuple[Array, Array]],
+    exposure: float,
+    names: list[str],
+    loss: float = LOSS,
 ) -> bytes:
     budget = source.record.source_bytes
     extras = {"pipeline": "baking", "version": VERSION, "exposure": exposure}
@@ -258,7 +274,7 @@ def _encoded(
     whole = sum(valid.size for _, valid in shown)
     pictures = []
     for radiance, valid in shown:
-        found = encode_display(radiance, valid, exposure, int(left * valid.size / whole))
+        found = encode_display(radiance, valid, exposure, int(left * valid.size / whole), loss)
         if found is None:
             raise BudgetExceeded(
                 f"the light needs more than the {left} bytes that geometry leaves of the source's {budget}"

@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields, replace
 class BakeSettings:
     """Every number that changes the bytes of a bake."""
 
-    max_texels: int = 10_000_000
+    max_texels: int = 7_000_000
     """Of all pages of the asset together; its bytes may allow fewer."""
-    light_texels: int = 900_000
+    light_texels: int = 3_000_000
     """Of those that are lit by paths: light is smoother than texture."""
     page_px: int = 4096
     padding_px: int = 4
@@ -23,9 +23,9 @@ class BakeSettings:
     """Of the pictures that the asset will be judged by: with the views they set how dense texels must be."""
     viewers: int = 192
     """Cameras from which texels may be seen."""
-    least_samples: int = 16
-    most_samples: int = 64
-    """Paths per texel, adaptively."""
+    least_samples: int = 8
+    most_samples: int = 16
+    """Paths per texel, adaptively. Many texels with few paths each beat few with many: the filter joins neighbours."""
     error: float = 0.02
     """Wanted relative standard error of a texel before denoising."""
     gather_texels: int = 120_000
@@ -36,6 +36,8 @@ class BakeSettings:
     max_depth: int = 16
     unseen: float = 0.5
     """Weight of the cosine-weighted hemisphere beside the viewers, in viewers."""
+    page_loss: float = 0.015
+    """1 − SSIM that compressing a page may cost."""
     tile_px: int = 128
     denoise: bool = True
     outputs: str = "A"
@@ -47,11 +49,24 @@ class BakeSettings:
 
 _PRESETS = {
     "draft": BakeSettings(
-        max_texels=6_000_000, light_texels=450_000, most_samples=32, error=0.04, gather_texels=80_000, viewers=128
+        max_texels=4_000_000,
+        light_texels=900_000,
+        least_samples=8,
+        most_samples=16,
+        error=0.04,
+        gather_texels=80_000,
+        viewers=128,
+        page_loss=0.025,
     ),
     "standard": BakeSettings(),
     "strict": BakeSettings(
-        max_texels=24_000_000, light_texels=4_000_000, most_samples=256, error=0.01, gather_texels=300_000, viewers=384
+        max_texels=16_000_000,
+        light_texels=8_000_000,
+        most_samples=64,
+        error=0.01,
+        gather_texels=300_000,
+        viewers=384,
+        page_loss=0.010,
     ),
 }
 
