@@ -81,7 +81,7 @@ DRAFT = Policy(
     image_px=192,
     segment_frames=3,
     views_cap=(24, 48),
-    segments_cap=(6, 10),
+    segments_cap=(12, 18),
     reference_self_ssim=0.99,
     independent_views=False,
 )
@@ -93,12 +93,12 @@ STANDARD = Policy(
         _claim("psnr", 35.0, 25.0, 0.05, required=True),
         _claim("flip", 0.10, 0.50, 0.05, required=True),
         _claim("lpips", 0.05, 0.25, 0.05),
-        _claim("vmaf", 90.0, 50.0, 0.10),
+        _claim("vmaf", 90.0, 70.0, 0.10),
     ),
     image_px=384,
     segment_frames=4,
     views_cap=(120, 200),
-    segments_cap=(20, 32),
+    segments_cap=(24, 36),
     reference_self_ssim=0.995,
     independent_views=False,
 )
