@@ -1,6 +1,6 @@
 """Every real scene through the main job: route, verdict, bytes, quality, time.
 
-    python benchmarks/scenes.py [FOLDER] [--policy draft] [--only NAME ...] [--again]
+    python benchmarks/scenes.py [FOLDER] [--policy draft] [--only NAME ...] [--again] [--threads N]
 
 Runs `nightproof optimize` on each .glb below FOLDER (default: the shared scenes beside the clone) and prints one table.
 A scene is done when it ends in an asset and a verdict (exit 0 or 3) or in a typed refusal (exit 2); an asset larger
@@ -48,9 +48,9 @@ class Result:
         return ""
 
 
-def run_scene(scene: Path, folder: Path, policy: str) -> Result:
+def run_scene(scene: Path, folder: Path, policy: str, threads: int) -> Result:
     command = [sys.executable, "-m", "nightproof", "optimize", str(scene), "--json", "--policy", policy]
-    command += ["--out", str(folder / scene.stem), "--store", str(folder / "store")]
+    command += ["--out", str(folder / scene.stem), "--store", str(folder / "store"), "--threads", str(threads)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S)
     except subprocess.TimeoutExpired:
@@ -62,7 +62,9 @@ def run_scene(scene: Path, folder: Path, policy: str) -> Result:
     return Result(scene.stem, done.returncode, outcome, done.stderr)
 
 
-def results_for(scenes: list[Path], folder: Path, policy: str, again: bool, console: Console) -> list[Result]:
+def results_for(
+    scenes: list[Path], folder: Path, policy: str, again: bool, threads: int, console: Console
+) -> list[Result]:
     folder.mkdir(parents=True, exist_ok=True)
     results = []
     for scene in scenes:
@@ -70,9 +72,9 @@ def results_for(scenes: list[Path], folder: Path, policy: str, again: bool, cons
         if kept.exists() and not again:
             results.append(Result(**json.loads(kept.read_text())))
             continue
-        result = run_scene(scene, folder, policy)
+        result = run_scene(scene, folder, policy, threads)
         kept.write_text(json.dumps(vars(result)))
-        console.print(f"[dim]{scene.stem}: exit {result.exit_code} {result.fault}[/dim]")
+        console.print(f"[dim]{'  '.join(part for part in row_of(result) if part)}[/dim]")
         results.append(result)
     return results
 
@@ -125,15 +127,16 @@ def main() -> int:
     parser.add_argument("--policy", default="draft", choices=["draft", "standard", "strict"])
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--threads", type=int, default=0)
     arguments = parser.parse_args()
-    scenes = sorted(arguments.folder.glob("*.glb"))
+    scenes = sorted(arguments.folder.glob("*.glb"), key=lambda scene: scene.stat().st_size)
     scenes = [scene for scene in scenes if not arguments.only or scene.stem in arguments.only]
     console = Console(width=200)
     if not scenes:
         console.print(f"no .glb below {arguments.folder}: nothing to measure")
         return 0
     folder = ROOT / "build" / "bench" / f"scenes-{arguments.policy}"
-    results = results_for(scenes, folder, arguments.policy, arguments.again, console)
+    results = results_for(scenes, folder, arguments.policy, arguments.again, arguments.threads, console)
     console.print(table_of(results))
     return sum(bool(result.fault) for result in results)
 

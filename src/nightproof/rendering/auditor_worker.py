@@ -36,11 +36,11 @@ class Worker:
         llvm = ".".join(map(str, drjit.detail.llvm_version())) if variant.startswith("llvm") else ""
         return {"mitsuba": version("mitsuba"), "drjit": version("drjit"), "llvm": llvm, "variant": variant}
 
-    def load(self, flat: FlatScene) -> tuple[str, ...]:
-        """Hold `flat` ready; what Mitsuba cannot express of it."""
+    def load(self, flat: FlatScene, beyond: bool = False) -> tuple[str, ...]:
+        """Hold `flat` ready; what Mitsuba cannot express of it. `beyond`: see `mitsuba_export.export`."""
         from nightproof.rendering.mitsuba_renderer import MitsubaScene
 
-        self.scene = MitsubaScene(flat, self.variant)
+        self.scene = MitsubaScene(flat, self.variant, beyond)
         return tuple(self.scene.notes)
 
     def render(self, camera: Camera, options: dict[str, Any]) -> Any:

@@ -45,14 +45,15 @@ class Exported:
     part: Part
     alpha: bool
     """Whether rays pass through surfaces: the integrator must look for light behind them."""
-    volumes: bool
+    straight: bool
+    """Whether light passes volumes or panes on a straight line, which `path` does not look for."""
     notes: tuple[str, ...]
 
     def integrator(self, max_depth: int) -> dict[str, Any]:
         """The path tracer that this scene needs; `max_depth` 1 is emission seen directly, 2 adds direct light."""
         if self.part is Part.UNLIT:
             return {"type": "path", "max_depth": ALPHA_LAYERS if self.alpha else 1}
-        if self.alpha or self.volumes:
+        if self.alpha or self.straight:
             return {"type": "volpath", "max_depth": max_depth + ALPHA_LAYERS if self.alpha else max_depth}
         return {"type": "path", "max_depth": max_depth}
 
@@ -64,30 +65,38 @@ def parts(flat: FlatScene) -> tuple[Part, ...]:
     return tuple(part for part, there in ((Part.LIT, lit), (Part.UNLIT, unlit)) if there)
 
 
-def export(mi: Any, flat: FlatScene, part: Part = Part.LIT) -> Exported:
-    """Load `flat` into Mitsuba. `mi` is the mitsuba module with its variant already set."""
+def export(mi: Any, flat: FlatScene, part: Part = Part.LIT, beyond: bool = False) -> Exported:
+    """Load `flat` into Mitsuba.
+
+    Args:
+        mi: the mitsuba module with its variant already set.
+        beyond: show clearcoat, sheen and anisotropy, which our tracer does not know. Without, both show the same.
+    """
     notes: set[str] = set()
     bitmaps = Bitmaps(mi, flat, notes)
     scene: dict[str, Any] = {"type": "scene"}
     if part is Part.LIT:
         scene |= _lights(mi, flat)
-    alpha = volumes = False
+    alpha = volumes = panes = False
     surfaces: dict[Any, Any] = {}
     for number, patch in enumerate(patches(flat, notes)):
-        material = _as_seen(flat.materials[patch.material], part)
+        material = _as_seen(flat.materials[patch.material], part, beyond)
         key = (patch.material, patch.surface)
         if key not in surfaces:
             surfaces[key] = materials.bsdf(bitmaps, material, patch.surface)
-        alpha = alpha or materials.has_alpha(bitmaps, material)
+        alpha = alpha or materials.has_alpha(bitmaps, material, patch.surface)
         volumes = volumes or _interior(material) is not None
+        panes = panes or materials.is_pane(material)
         for side, shape in enumerate(_shapes(bitmaps, flat, patch, material, surfaces[key])):
             scene[f"mesh_{number:05}_{side}"] = shape
         bitmaps.forget_texels()
-    return Exported(mi.load_dict(scene), part, alpha, volumes, tuple(sorted(notes)))
+    return Exported(mi.load_dict(scene), part, alpha, volumes or panes, tuple(sorted(notes)))
 
 
-def _as_seen(material: Material, part: Part) -> Material:
+def _as_seen(material: Material, part: Part, beyond: bool) -> Material:
     """The material as it behaves in `part`: black where it belongs to the other half; unlit ones glow."""
+    if not beyond:
+        material = replace(material, clearcoat=None, sheen=None, anisotropy=None)
     black = replace(
         material,
         metallic=0.0,
@@ -96,6 +105,9 @@ def _as_seen(material: Material, part: Part) -> Material:
         metallic_roughness_texture=None,
         normal_texture=None,
         emissive=(0.0, 0.0, 0.0),
+        clearcoat=None,
+        sheen=None,
+        anisotropy=None,
         unknown=frozenset(),
     )
     if part is Part.LIT:
@@ -114,7 +126,11 @@ def _shapes(bitmaps: Bitmaps, flat: FlatScene, patch: Patch, material: Material,
     mi = bitmaps.mi
     interior = _interior(material)
     radiance = _radiance(bitmaps, material, patch)
-    common = {"bsdf": bsdf, "base_color": material.base_color, "interior": mi.load_dict(interior) if interior else None}
+    common = {
+        "bsdf": bsdf,
+        "tint": patch.surface.tint(material),
+        "interior": mi.load_dict(interior) if interior else None,
+    }
     if radiance is None:
         return [mitsuba_mesh(mi, patch, **common)]
     sides = [patch]
@@ -122,7 +138,7 @@ def _shapes(bitmaps: Bitmaps, flat: FlatScene, patch: Patch, material: Material,
         sides.append(turned_over(patch, BACK_LIFT * flat.diagonal_m))
     if material.unlit:
         black = mi.load_dict({"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.0}})
-        common["bsdf"] = materials.masked(bitmaps, material, black)
+        common["bsdf"] = materials.masked(bitmaps, material, patch.surface, black)
     return [
         mitsuba_mesh(mi, side, emitter=mi.load_dict({"type": "area", "radiance": radiance}), faceted=True, **common)
         for side in sides
@@ -131,11 +147,15 @@ def _shapes(bitmaps: Bitmaps, flat: FlatScene, patch: Patch, material: Material,
 
 def _radiance(bitmaps: Bitmaps, material: Material, patch: Patch) -> Any:
     if material.unlit:
-        return materials.base_color(bitmaps, material, patch.surface) if any(material.base_color[:3]) else None
+        if not any(material.base_color[:3]):
+            return None
+        color = materials.base_color(bitmaps, material, patch.surface)
+        varies = material.base_color_texture is not None or patch.surface.vertex_colors
+        return bitmaps.spread_evenly(color) if varies else color
     if not any(material.emissive):
         return None
     if material.emissive_texture is not None:
-        return bitmaps.color(material.emissive_texture, material.emissive)
+        return bitmaps.spread_evenly(bitmaps.color(material.emissive_texture, material.emissive))
     return {"type": "rgb", "value": list(material.emissive)}
 
 

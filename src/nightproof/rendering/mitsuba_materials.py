@@ -4,7 +4,7 @@
 |---|---|
 | plain Lambert: specular 0, metallic 0 | `diffuse` |
 | metallic-roughness | `principled` (base_color, roughness, metallic, eta) |
-| … with clearcoat or sheen | the same plugin's lobes: an approximation, noted |
+| … with clearcoat, sheen or anisotropy, where these are asked for | the same plugin's lobes: close to glTF's, noted |
 | thin transmission, smooth and whole | `thindielectric` |
 | other thin transmission | `principledthin` |
 | transmission into a volume | `principled` with `spec_trans`, Beer–Lambert inside |
@@ -15,13 +15,18 @@ Round it: `normalmap`, `twosided`, `mask`. docs/reference/auditor.md has the for
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
+
+from nightproof.rendering.mitsuba_plugins import NORMAL_MAP
 from nightproof.rendering.mitsuba_textures import Bitmaps
 from nightproof.scenes.flat import Material, TextureUse
 
 MAX_F0 = 0.9
 """Dielectric reflectances beyond have no sensible index of refraction."""
+VERTEX_COLOR, VERTEX_ALPHA = "vertex_color", "vertex_alpha"
 SMOOTH = 0.03
 """Roughness below which thin glass is a perfect plate; `principledthin` clamps alpha at 0.001 anyway."""
 
@@ -33,7 +38,13 @@ class Surface:
     mirrored_uv: bool = False
     """Texture coordinates run against the sense of the surface (handedness −1)."""
     vertex_colors: bool = False
-    """The mesh carries a `vertex_color` attribute that multiplies the base colour."""
+    """The mesh carries an attribute `VERTEX_COLOR`: the base colour, or what multiplies a texture of it."""
+    vertex_alpha: bool = False
+    """Vertex colours carry an alpha that counts."""
+
+    def tint(self, material: Material) -> tuple[float, ...]:
+        """What multiplies the vertex colours: a texture holds the factor already."""
+        return (1.0, 1.0, 1.0) if material.base_color_texture is not None else material.base_color
 
 
 def dielectric_eta(material: Material) -> float:
@@ -47,6 +58,12 @@ def is_lambertian(material: Material) -> bool:
     return material.specular == 0 and material.metallic == 0 and material.transmission == 0
 
 
+def is_pane(material: Material) -> bool:
+    """Smooth, thin and clear all over: light passes straight through."""
+    thin = material.transmission == 1 and material.transmission_texture is None and material.thickness_m <= 0
+    return thin and material.roughness < SMOOTH
+
+
 def texture_uses(material: Material) -> list[TextureUse]:
     """The textures a material reads, most visible first."""
     uses = (
@@ -55,8 +72,15 @@ def texture_uses(material: Material) -> list[TextureUse]:
         material.normal_texture,
         material.metallic_roughness_texture,
         material.transmission_texture,
+        *_extra_uses(material),
     )
     return [use for use in uses if use is not None]
+
+
+def _extra_uses(material: Material) -> list[TextureUse | None]:
+    coat, sheen, grain = material.clearcoat, material.sheen, material.anisotropy
+    uses = [] if coat is None else [coat.texture, coat.roughness_texture]
+    return uses + ([] if sheen is None else [sheen.color_texture]) + ([] if grain is None else [grain.texture])
 
 
 def bsdf(bitmaps: Bitmaps, material: Material, surface: Surface) -> Any:
@@ -70,24 +94,35 @@ def bsdf(bitmaps: Bitmaps, material: Material, surface: Surface) -> Any:
         back = _normal_mapped(bitmaps, lobes, material, surface, back=True)
         wrapped = front if material.transmission > 0 else {"type": "twosided", "front": front, "back": back}
     loaded = mi.load_dict(wrapped) if isinstance(wrapped, dict) else wrapped
-    return masked(bitmaps, material, loaded)
+    return masked(bitmaps, material, surface, loaded)
 
 
-def masked(bitmaps: Bitmaps, material: Material, inner: Any) -> Any:
+def masked(bitmaps: Bitmaps, material: Material, surface: Surface, inner: Any) -> Any:
     """`inner` seen through the material's alpha; inner itself where it is opaque everywhere."""
-    opacity = _opacity(bitmaps, material)
+    opacity = _opacity(bitmaps, material, surface)
     if opacity is None:
         return inner
     return bitmaps.mi.load_dict({"type": "mask", "opacity": opacity, "inner": inner})
 
 
-def has_alpha(bitmaps: Bitmaps, material: Material) -> bool:
-    return _opacity(bitmaps, material) is not None
+def has_alpha(bitmaps: Bitmaps, material: Material, surface: Surface) -> bool:
+    return _opacity(bitmaps, material, surface) is not None
 
 
-def _opacity(bitmaps: Bitmaps, material: Material) -> Any:
+def _opacity(bitmaps: Bitmaps, material: Material, surface: Surface) -> Any:
     if material.alpha_mode == "OPAQUE":
         return None
+    plain = _plain_opacity(bitmaps, material)
+    if not surface.vertex_alpha:
+        return plain
+    if material.alpha_mode == "MASK":
+        bitmaps.notes.add(f"{material.name}: the alpha of vertex colours is left out of a mask")
+        return plain
+    fading = bitmaps.mi.load_dict({"type": "mesh_attribute", "name": VERTEX_ALPHA})
+    return fading if plain is None else bitmaps.product(plain, fading)
+
+
+def _plain_opacity(bitmaps: Bitmaps, material: Material) -> Any:
     cutoff = material.alpha_cutoff if material.alpha_mode == "MASK" else None
     factor = material.base_color[3]
     if material.base_color_texture is not None:
@@ -105,37 +140,65 @@ def _lobes(bitmaps: Bitmaps, material: Material, surface: Surface) -> dict[str, 
     eta = dielectric_eta(material)
     if material.transmission == 0:
         lobes = {"type": "principled", **common, "metallic": metallic, "eta": eta}
-        return lobes | _extra_lobes(material)
+        return lobes | _extra_lobes(bitmaps, material)
     transmission = _transmission(bitmaps, material)
     if material.thickness_m > 0:
         return {"type": "principled", **common, "metallic": metallic, "eta": eta, "spec_trans": transmission}
-    partial = material.transmission < 1 or material.transmission_texture is not None
-    if material.roughness >= SMOOTH or partial:
+    if not is_pane(material):
         # `blendbsdf` of a plate and an opaque lobe comes out about 10 % too dark under a sky; this is within 2 %.
         return {"type": "principledthin", **common, "eta": eta, "spec_trans": transmission}
     return {"type": "thindielectric", "int_ior": eta, "ext_ior": 1.0, "specular_transmittance": base}
 
 
-def _extra_lobes(material: Material) -> dict[str, Any]:
-    """Clearcoat and sheen, where the scene carries their parameters."""
+def _extra_lobes(bitmaps: Bitmaps, material: Material) -> dict[str, Any]:
+    """Lobes that our tracer lacks. What Disney's lack of glTF's is said in the notes."""
     extra: dict[str, Any] = {}
-    clearcoat = getattr(material, "clearcoat", 0.0)
-    if clearcoat > 0:
-        # Disney's gloss runs over alpha 0.1 … 0.001; glTF's roughness gives alpha = roughness².
-        alpha = min(max(getattr(material, "clearcoat_roughness", 0.0) ** 2, 0.001), 0.1)
-        extra |= {"clearcoat": clearcoat, "clearcoat_gloss": (0.1 - alpha) / 0.099}
-    sheen = max(getattr(material, "sheen_color", (0.0,)))
-    return extra | ({"sheen": min(sheen, 1.0)} if sheen > 0 else {})
+    if (coat := material.clearcoat) is not None:
+        bitmaps.notes.add(f"{material.name}: clearcoat by Disney's lobe, on the mapped normal, base not darkened")
+        extra |= {"clearcoat": coat.factor, "clearcoat_gloss": float(_gloss(np.float64(coat.roughness)))}
+        if coat.texture is not None:
+            extra["clearcoat"] = bitmaps.channel(coat.texture, 0, coat.factor)
+        if coat.roughness_texture is not None:
+            gloss = partial(_gloss_of_texels, factor=coat.roughness)
+            extra["clearcoat_gloss"] = bitmaps.made("gloss", coat.roughness_texture, coat.roughness, gloss)
+    if (sheen := material.sheen) is not None:
+        bitmaps.notes.add(f"{material.name}: sheen by Disney's lobe, white and of one roughness")
+        strength = float(max(sheen.color))
+        extra["sheen"] = min(strength, 1.0)
+        if sheen.color_texture is not None:
+            color = np.asarray(sheen.color, np.float32)
+            brightest = partial(_brightest, color=color)
+            extra["sheen"] = bitmaps.made("sheen", sheen.color_texture, tuple(sheen.color), brightest)
+    if (grain := material.anisotropy) is not None:
+        bitmaps.notes.add(f"{material.name}: anisotropy along the tangent, by Disney's parameter")
+        extra["anisotropic"] = grain.strength
+        if grain.texture is not None:
+            extra["anisotropic"] = bitmaps.channel(grain.texture, 2, grain.strength)
+    return extra
+
+
+def _gloss(roughness: Any) -> Any:
+    """Disney's gloss runs over alpha 0.1 … 0.001; glTF's roughness gives alpha = roughness²."""
+    return (0.1 - np.clip(roughness**2, 0.001, 0.1)) / 0.099
+
+
+def _gloss_of_texels(texels: Any, factor: float) -> Any:
+    return _gloss(texels[..., 1:2] * factor)
+
+
+def _brightest(texels: Any, color: Any) -> Any:
+    return np.minimum((texels[..., :3] * color).max(axis=2, keepdims=True), 1)
 
 
 def base_color(bitmaps: Bitmaps, material: Material, surface: Surface) -> Any:
     """Base colour as a texture object or an `rgb` dictionary."""
     if material.base_color_texture is not None:
+        color = bitmaps.color(material.base_color_texture, material.base_color)
         if surface.vertex_colors:
-            bitmaps.notes.add(f"{material.name}: vertex colours under a texture are left out")
-        return bitmaps.color(material.base_color_texture, material.base_color)
+            return bitmaps.product(color, bitmaps.mi.load_dict({"type": "mesh_attribute", "name": VERTEX_COLOR}))
+        return color
     if surface.vertex_colors:
-        return {"type": "mesh_attribute", "name": "vertex_color"}
+        return {"type": "mesh_attribute", "name": VERTEX_COLOR}
     return {"type": "rgb", "value": list(material.base_color[:3])}
 
 
@@ -153,15 +216,12 @@ def _transmission(bitmaps: Bitmaps, material: Material) -> Any:
     return bitmaps.channel(material.transmission_texture, 0, material.transmission)
 
 
-def _normal_mapped(
-    bitmaps: Bitmaps, lobes: dict[str, Any], material: Material, surface: Surface, back: bool
-) -> dict[str, Any]:
+def _normal_mapped(bitmaps: Bitmaps, lobes: dict[str, Any], material: Material, surface: Surface, back: bool) -> Any:
     if material.normal_texture is None:
         return lobes
-    return {
-        "type": "normalmap",
-        "normalmap": bitmaps.normals(material.normal_texture, surface.mirrored_uv, back),
-        "use_shadowing_function": False,
-        "flip_invalid_normals": False,
-        "inner": lobes,
+    mapped = {
+        "type": NORMAL_MAP,
+        "normals": bitmaps.normals(material.normal_texture, surface.mirrored_uv, back),
+        "inner": bitmaps.mi.load_dict(lobes),
     }
+    return bitmaps.mi.load_dict(mapped)

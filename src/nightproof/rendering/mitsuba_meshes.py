@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt32
 
-from nightproof.rendering.mitsuba_materials import Surface, texture_uses
+from nightproof.rendering.mitsuba_materials import VERTEX_ALPHA, VERTEX_COLOR, Surface, texture_uses
+from nightproof.rendering.mitsuba_plugins import VERTEX_TANGENT
 from nightproof.scenes.flat import FlatScene, Material
 
 Array = np.ndarray
@@ -27,6 +28,8 @@ class Patch:
     normals: Float32[Array, "v 3"]
     uv: Float32[Array, "v 2"]
     colors: Float32[Array, "v 4"] | None
+    tangents: Float32[Array, "v 3"] | None
+    """None where no normal map needs them."""
 
 
 def patches(flat: FlatScene, notes: set[str]) -> Iterator[Patch]:
@@ -54,15 +57,17 @@ def _patch(flat: FlatScene, index: int, chosen: Int[Array, "k"], mirrored: bool,
     used, triangles = np.unique(corners, return_inverse=True)
     colors = flat.colors[used]
     tinted = bool(np.any(colors[:, :3] != 1))
+    faded = material.alpha_mode != "OPAQUE" and bool(np.any(colors[:, 3] != 1))
     return Patch(
         name=f"{material.name or 'material'} {index}{' mirrored' if mirrored else ''}",
         material=index,
-        surface=Surface(mirrored_uv=mirrored, vertex_colors=tinted),
+        surface=Surface(mirrored_uv=mirrored, vertex_colors=tinted, vertex_alpha=faded),
         positions=flat.positions[used],
         triangles=triangles.reshape(corners.shape).astype(np.uint32),
         normals=flat.normals[used],
         uv=(flat.uv1 if _texcoord(material, notes) == 1 else flat.uv0)[used],
-        colors=colors if tinted else None,
+        colors=colors if tinted or faded else None,
+        tangents=flat.tangents[used, :3] if material.normal_texture is not None else None,
     )
 
 
@@ -79,7 +84,7 @@ def mitsuba_mesh(
     patch: Patch,
     *,
     bsdf: Any,
-    base_color: tuple[float, ...],
+    tint: tuple[float, ...],
     emitter: Any = None,
     interior: Any = None,
     faceted: bool = False,
@@ -87,6 +92,7 @@ def mitsuba_mesh(
     """The patch as a `mi.Mesh`.
 
     Args:
+        tint: multiplies the vertex colours.
         faceted: leave the vertex normals out. Needed for emitters: with smooth normals Mitsuba's light sampling and its
             hits disagree about which side a point lies on and by how much it is foreshortened.
     """
@@ -112,8 +118,11 @@ def mitsuba_mesh(
         arrays["vertex_normals"] = np.ravel(patch.normals)
     arrays.update()
     if patch.colors is not None:
-        tint = patch.colors[:, :3] * np.asarray(base_color[:3], np.float32)
-        mesh.add_attribute("vertex_color", 3, np.ravel(tint).astype(np.float32))
+        colors = patch.colors[:, :3] * np.asarray(tint[:3], np.float32)
+        mesh.add_attribute(VERTEX_COLOR, 3, np.ravel(colors).astype(np.float32))
+        mesh.add_attribute(VERTEX_ALPHA, 1, np.ravel(patch.colors[:, 3]).astype(np.float32))
+    if patch.tangents is not None:
+        mesh.add_attribute(VERTEX_TANGENT, 3, np.ravel(patch.tangents).astype(np.float32))
     return mesh
 
 
@@ -128,4 +137,5 @@ def turned_over(patch: Patch, lift_m: float) -> Patch:
         normals=-patch.normals,
         uv=patch.uv,
         colors=patch.colors,
+        tangents=patch.tangents,
     )

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from nightproof.rendering.mitsuba_export import Exported, Part, export, parts, sensor
+from nightproof.rendering.mitsuba_plugins import register
 from nightproof.scenes.camera import Camera
 from nightproof.scenes.flat import FlatScene
 
@@ -37,6 +38,7 @@ def mitsuba(variant: str) -> Any:
 
     mi.set_variant(variant)
     mi.set_log_level(mi.LogLevel.Error)
+    register(mi)
     return mi
 
 
@@ -46,11 +48,13 @@ class MitsubaScene:
 
     flat: FlatScene
     variant: str
+    beyond: bool = False
+    """Show what our tracer does not know; see `export`."""
     _exported: list[Exported] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._mi = mitsuba(self.variant)
-        self._exported = [export(self._mi, self.flat, part) for part in parts(self.flat)]
+        self._exported = [export(self._mi, self.flat, part, self.beyond) for part in parts(self.flat)]
 
     @property
     def notes(self) -> tuple[str, ...]:

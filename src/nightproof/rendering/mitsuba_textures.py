@@ -7,12 +7,14 @@ and one UV set per mesh; `Bitmaps.use` unrolls what needs more, the mesh exporte
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
 
+from nightproof.rendering.mitsuba_plugins import PRODUCT
 from nightproof.scenes.flat import FlatScene, Texture, TextureUse, Wrap
 
 Array = np.ndarray
@@ -101,6 +103,10 @@ class Bitmaps:
             ("channel", use, channel, factor), use, lambda: self.texels(use)[..., channel : channel + 1] * factor
         )
 
+    def made(self, name: str, use: TextureUse, key: Any, texels: Callable[[Any], Any]) -> Any:
+        """What `texels` makes of the linear texels; `name` and `key` say what that is."""
+        return self._remember((name, use, key), use, lambda: texels(self.texels(use)))
+
     def normals(self, use: TextureUse, mirrored: bool, back: bool) -> Any:
         """A tangent-space normal map, scaled.
 
@@ -128,6 +134,17 @@ class Bitmaps:
             lambda: cut_out(alpha, cutoff, texture.wrap_u, texture.wrap_v)[..., None],
             nearest=True,
         )
+
+    def product(self, first: Any, second: Any) -> Any:
+        """Two textures multiplied; `first` may be a number."""
+        if isinstance(first, float):
+            first = self.mi.load_dict({"type": "uniform", "value": first})
+        return self.mi.load_dict({"type": PRODUCT, "first": first, "second": second})
+
+    def spread_evenly(self, texture: Any) -> Any:
+        """The same texture for a lamp that is sampled by area."""
+        first = self.mi.load_dict(texture) if isinstance(texture, dict) else texture
+        return self.mi.load_dict({"type": PRODUCT, "first": first})
 
     def forget_texels(self) -> None:
         """Give the decoded texels back; what was made of them stays."""

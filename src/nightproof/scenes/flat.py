@@ -55,8 +55,42 @@ class TextureUse:
 
 
 @dataclass(frozen=True)
+class Clearcoat:
+    """KHR_materials_clearcoat. Our tracer does not know it; Mitsuba has a lobe much like it."""
+
+    factor: float
+    roughness: float = 0.0
+    texture: TextureUse | None = None
+    """Factor in R."""
+    roughness_texture: TextureUse | None = None
+    """In G."""
+    normal_texture: TextureUse | None = None
+
+
+@dataclass(frozen=True)
+class Sheen:
+    """KHR_materials_sheen. Our tracer does not know it; Mitsuba has a lobe much like it."""
+
+    color: tuple[float, float, float]
+    roughness: float = 0.0
+    color_texture: TextureUse | None = None
+    roughness_texture: TextureUse | None = None
+    """In A."""
+
+
+@dataclass(frozen=True)
+class Anisotropy:
+    """KHR_materials_anisotropy. Our tracer does not know it; Mitsuba does, along the tangent."""
+
+    strength: float
+    rotation_rad: float = 0.0
+    texture: TextureUse | None = None
+    """Direction in R and G, strength in B."""
+
+
+@dataclass(frozen=True)
 class Material:
-    """glTF metallic-roughness with the extensions that the native tracer knows."""
+    """glTF metallic-roughness with the extensions that the native tracer knows, and those that Mitsuba knows."""
 
     name: str = ""
     base_color: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
@@ -88,8 +122,11 @@ class Material:
     specular_color: tuple[float, float, float] = (1.0, 1.0, 1.0)
     sh_textures: tuple[TextureUse, TextureUse, TextureUse] | None = None
     """First-order SH of outgoing radiance, one texture per direction x, y, z (output C of the bake); unlit only."""
+    clearcoat: Clearcoat | None = None
+    sheen: Sheen | None = None
+    anisotropy: Anisotropy | None = None
     unknown: frozenset[str] = frozenset()
-    """Material extensions in use that are approximated or ignored in rendering."""
+    """Material extensions in use that our tracer approximates or ignores, those that Mitsuba knows among them."""
 
 
 @dataclass(frozen=True)

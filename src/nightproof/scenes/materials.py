@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightproof.scenes.fields import Fields
-from nightproof.scenes.flat import Material, TextureUse
+from nightproof.scenes.flat import Anisotropy, Clearcoat, Material, Sheen, TextureUse
 from nightproof.scenes.gltf import GltfDocument
 from nightproof.scenes.specular_glossiness import GLOSSINESS, converted
 from nightproof.scenes.textures import TextureTable
@@ -27,6 +27,8 @@ OFF_BY_DEFAULT: dict[str, tuple[str, ...]] = {
     "KHR_materials_diffuse_transmission": ("diffuseTransmissionFactor",),
 }
 """Extensions the tracer does not know, and the factor that is zero while they do nothing."""
+MITSUBA_KNOWS = frozenset(f"KHR_materials_{name}" for name in ("clearcoat", "sheen", "anisotropy"))
+"""Those of them that Mitsuba can show, by lobes much like glTF's (docs/reference/auditor.md)."""
 
 
 def read_materials(document: GltfDocument, used: frozenset[int], table: TextureTable) -> tuple[Material, ...]:
@@ -125,6 +127,38 @@ class _Reader:
             "specular_color": extension.numbers("specularColorFactor", 3, (1.0, 1.0, 1.0)),
         }
 
+    def clearcoat(self, extension: Fields) -> dict[str, Any]:
+        factor = extension.number("clearcoatFactor", 0.0, 0, 1)
+        if not factor:
+            return {}
+        coat = Clearcoat(
+            factor,
+            extension.number("clearcoatRoughnessFactor", 0.0, 0, 1),
+            self.texture(extension, "clearcoatTexture", "value"),
+            self.texture(extension, "clearcoatRoughnessTexture", "value"),
+            self.texture(extension, "clearcoatNormalTexture", "normal"),
+        )
+        return {"clearcoat": coat}
+
+    def sheen(self, extension: Fields) -> dict[str, Any]:
+        red, green, blue = extension.numbers("sheenColorFactor", 3, (0.0, 0.0, 0.0))
+        if not (red or green or blue):
+            return {}
+        sheen = Sheen(
+            (red, green, blue),
+            extension.number("sheenRoughnessFactor", 0.0, 0, 1),
+            self.texture(extension, "sheenColorTexture", "color"),
+            self.texture(extension, "sheenRoughnessTexture", "value"),
+        )
+        return {"sheen": sheen}
+
+    def anisotropy(self, extension: Fields) -> dict[str, Any]:
+        strength = extension.number("anisotropyStrength", 0.0, 0, 1)
+        if not strength:
+            return {}
+        rotation = extension.number("anisotropyRotation", 0.0)
+        return {"anisotropy": Anisotropy(strength, rotation, self.texture(extension, "anisotropyTexture", "value"))}
+
     def lightmap_sh(self, extension: Fields) -> dict[str, Any]:
         """Output C of the bake: the first band of the outgoing radiance, one texture per axis (see docs)."""
         uses = [self.texture(extension, name, "value", LIGHTMAP_SH) for name in ("x", "y", "z")]
@@ -138,6 +172,9 @@ _EXTENSIONS: dict[str, Callable[[_Reader, Fields], dict[str, Any]]] = {
     "KHR_materials_ior": _Reader.ior,
     "KHR_materials_volume": _Reader.volume,
     "KHR_materials_specular": _Reader.specular,
+    "KHR_materials_clearcoat": _Reader.clearcoat,
+    "KHR_materials_sheen": _Reader.sheen,
+    "KHR_materials_anisotropy": _Reader.anisotropy,
     LIGHTMAP_SH: _Reader.lightmap_sh,
 }
 
