@@ -225,17 +225,19 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
     const Scattered next = bsdf_sample(bsdf, wi, odds, samples.choices.x, samples.scatter);
     if (!(next.pdf > 0.f)) return false;
     const Vec3 out = to_world(frame, next.direction);
-    if ((dot(out, s.normal) > 0.f) == next.transmitted) return false;  // through the surface by its shading normal only
+    // By its shading normal light may leave on the wrong side of the triangle. Walls swallow it; glass lets it go where
+    // it goes, as Mitsuba does: swallowed, it would leave black bands where coarse facets bend.
+    const bool beneath = dot(out, s.normal) < 0.f;
+    if (beneath != next.transmitted && material.kind != kVolume) return false;
     path.throughput = path.throughput * next.weight;
     if (black(path.throughput) || !finite(path.throughput)) return false;
     path.pdf = next.pdf;
     path.direct = false;
     path.last = at;
-    leave(path, scene, s, out, next.transmitted);
-    if (next.transmitted && material.kind == kVolume) {
-        path.stretch *= square(bsdf.eta);
+    leave(path, scene, s, out, beneath);
+    if (next.transmitted && material.kind == kVolume) path.stretch *= square(bsdf.eta);
+    if (beneath && material.kind == kVolume)
         path.medium = inside || black(material.extinction) ? kNone : scene.triangles[s.triangle].material;
-    }
     return survives(path, static_cast<uint32_t>(path.edges));
 }
 
