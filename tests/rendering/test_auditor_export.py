@@ -12,7 +12,18 @@ from nightproof.rendering.mitsuba_renderer import MitsubaScene
 from nightproof.rendering.mitsuba_textures import unrolled, wrapped
 from nightproof.rendering.tracer import Tracer
 from nightproof.scenes.camera import look_at
-from nightproof.scenes.flat import Environment, FlatScene, Material, PunctualLight, Texture, TextureUse, Wrap
+from nightproof.scenes.flat import (
+    Anisotropy,
+    Clearcoat,
+    Environment,
+    FlatScene,
+    Material,
+    PunctualLight,
+    Sheen,
+    Texture,
+    TextureUse,
+    Wrap,
+)
 
 LAMBERT = Material(metallic=0.0, specular=0.0)
 
@@ -118,20 +129,119 @@ MATERIALS = {
     "unlit": Material(base_color=(0.8, 0.2, 0.4, 1), unlit=True),
     "thin rough glass": Material(metallic=0.0, transmission=1.0, roughness=0.4, double_sided=True),
     "plate": Material(metallic=0.0, base_color=(0.5, 0.8, 0.9, 1), transmission=1.0, roughness=0.0),
-    "bumpy": Material(metallic=0.0, roughness=0.6, normal_texture=TextureUse(0, scale=0.1)),
+    "tinted under a texture": Material(metallic=0.0, base_color=(0.9, 0.8, 0.7, 1), base_color_texture=TextureUse(0)),
 }
+TINTS = np.array([(1, 0.2, 0.4, 1), (0.3, 1, 0.6, 1), (0.5, 0.5, 1, 1), (0.2, 0.9, 0.1, 1)], np.float32)
+
+
+def uneven_sky() -> Environment:
+    y, x = np.mgrid[0:8, 0:16]
+    return Environment(np.stack([0.5 + 0.4 * np.sin(x / 3), 0.3 + 0.05 * y, np.full((8, 16), 0.6)], -1).astype("f4"))
+
+
+def both_see(flat, camera, samples=64, max_depth=16):
+    """Mean colours: Mitsuba's, ours."""
+    theirs = MitsubaScene(flat, "scalar_rgb").render(camera, samples=samples, seed=4, max_depth=max_depth)
+    ours = Tracer(flat, threads=2).render(camera, samples=256, seed=5, max_depth=max_depth)
+    return theirs.color.mean(axis=(0, 1)), ours.color.mean(axis=(0, 1))
 
 
 @pytest.mark.parametrize("name", MATERIALS)
 def test_mitsuba_and_our_tracer_agree_on_a_material(name):
     """Within 2 % of the mean over the floor at 256 samples, under a sky that differs by direction."""
-    y, x = np.mgrid[0:8, 0:16]
-    sky = np.stack([0.5 + 0.4 * np.sin(x / 3), 0.3 + 0.05 * y, np.full((8, 16), 0.6)], -1).astype(np.float32)
-    flat = floor(MATERIALS[name], textures=(Texture(PIXELS, srgb=False),), environment=Environment(sky))
-    camera = look((0, 2.0, 2.5), (0, 0, 0), size=24, yfov_rad=0.8)
-    theirs = MitsubaScene(flat, "scalar_rgb").render(camera, samples=256, seed=4, max_depth=16)
-    ours = Tracer(flat, threads=2).render(camera, samples=256, seed=5)
-    assert ours.color.mean(axis=(0, 1)) == pytest.approx(theirs.color.mean(axis=(0, 1)), rel=0.02)
+    flat = floor(MATERIALS[name], textures=(Texture(PIXELS, srgb=False),), environment=uneven_sky())
+    if name.startswith("tinted"):
+        flat = replace(flat, colors=TINTS)
+    theirs, ours = both_see(flat, look((0, 2.0, 2.5), (0, 0, 0), size=24, yfov_rad=0.8), samples=256)
+    assert ours == pytest.approx(theirs, rel=0.02)
+
+
+def steep_bumps(tilt_rad=1.0) -> Texture:
+    """Normals tilted by `tilt_rad`, now this way, now that."""
+    y, x = np.mgrid[0:8, 0:8]
+    way = 2.4 * (x + 3 * y)
+    normal = np.stack(
+        [np.sin(tilt_rad) * np.cos(way), np.sin(tilt_rad) * np.sin(way), np.full((8, 8), np.cos(tilt_rad))]
+    )
+    pixels = np.full((8, 8, 4), 255, np.uint8)
+    pixels[..., :3] = np.rint((normal.transpose(1, 2, 0) + 1) * 127.5)
+    return Texture(pixels, srgb=False, nearest=True)
+
+
+@pytest.mark.parametrize("tangent", [(1.0, 0.0, 0.0, 1.0), (0.6, 0.0, 0.8, -1.0)])
+def test_steep_normal_maps_agree_at_a_grazing_angle_on_the_tangents_given(tangent):
+    """Where mapped normals face away from the viewer: that made 8 % once, and tangents by triangle more."""
+    material = Material(metallic=0.0, roughness=0.5, normal_texture=TextureUse(0))
+    flat = floor(material, textures=(steep_bumps(),), environment=uneven_sky())
+    flat = replace(flat, tangents=np.tile(np.array(tangent, np.float32), (4, 1)))
+    theirs, ours = both_see(flat, look((0, 0.5, 2.5), (0, 0, 0), size=24, yfov_rad=0.4), samples=32)
+    assert ours == pytest.approx(theirs, rel=0.01)
+
+
+def under_a_lamp(lamp: Material, uv_scale=1.0, textures=(), lights=(), glass=None) -> FlatScene:
+    """A floor; above it a square of 1 m² that looks down; optionally a pane between them."""
+    quads = [(2.0, 0.0, 1), (0.5, 2.0, -1)] + ([(2.0, 1.0, 1)] if glass else [])
+    corners = np.array([(0, 1), (1, 1), (1, 0), (0, 0)], np.float32) * uv_scale
+    flat = floor(LAMBERT)
+    places = [flat.positions * (size / 2, 1, size / 2 * up) + (0, y, 0) for size, y, up in quads]
+    return replace(
+        flat,
+        positions=np.concatenate(places).astype("f4"),
+        normals=np.concatenate([flat.normals * up for _, _, up in quads]).astype("f4"),
+        tangents=np.tile(flat.tangents, (len(quads), 1)),
+        uv0=np.tile(corners, (len(quads), 1)),
+        uv1=np.tile(corners, (len(quads), 1)),
+        colors=np.ones((4 * len(quads), 4), np.float32),
+        triangles=np.concatenate([flat.triangles + 4 * i for i in range(len(quads))]).astype(np.uint32),
+        triangle_material=np.repeat(np.arange(len(quads)), 2).astype(np.uint32),
+        triangle_instance=np.zeros(2 * len(quads), np.uint32),
+        materials=(LAMBERT, lamp, *([glass] if glass else [])),
+        textures=textures,
+        lights=lights,
+    )  # fmt: skip
+
+
+def test_a_textured_lamp_lights_the_same_however_often_its_texture_repeats():
+    dark = replace(LAMBERT, base_color=(0, 0, 0, 1))
+    pixels = np.random.default_rng(3).integers(0, 255, (8, 8, 4), np.uint8)
+    pixels[:4] = 0
+    lamp = replace(dark, emissive=(5.0, 5.0, 5.0), emissive_texture=TextureUse(0))
+    flat = under_a_lamp(lamp, uv_scale=3.3, textures=(Texture(pixels, srgb=False),))
+    theirs, ours = both_see(flat, look((0, 1.0, 2.0), (0, 0, 0), size=16, yfov_rad=0.3), samples=256)
+    assert ours == pytest.approx(theirs, rel=0.02)
+
+
+def test_a_point_light_shines_through_a_smooth_pane():
+    dark = replace(LAMBERT, base_color=(0, 0, 0, 1))
+    pane = Material(metallic=0.0, base_color=(0.5, 0.8, 0.9, 1), transmission=1.0, roughness=0.0)
+    light = PunctualLight("point", (1.0, 1.0, 1.0), 8.0, position_m=(0.8, 1.8, 0.0))
+    flat = under_a_lamp(dark, lights=(light,), glass=pane)
+    theirs, ours = both_see(flat, look((0, 0.5, 2.0), (0, 0, 0), size=16, yfov_rad=0.3))
+    assert theirs.min() > 0.1
+    assert ours == pytest.approx(theirs, rel=0.02)
+
+
+COATS = {
+    "clearcoat": {"clearcoat": Clearcoat(1.0, 0.1, texture=TextureUse(0), roughness_texture=TextureUse(0))},
+    "sheen": {"sheen": Sheen((0.8, 0.5, 0.2), 0.4, color_texture=TextureUse(0))},
+    "anisotropy": {"anisotropy": Anisotropy(0.9, texture=TextureUse(0))},
+}
+
+
+@pytest.mark.parametrize("name", COATS)
+def test_mitsuba_shows_a_coat_where_it_is_asked_to_and_follows_its_texture(name):
+    plain = Material(metallic=0.0, base_color=(0.2, 0.2, 0.2, 1), roughness=0.3)
+    camera = look((0, 0.6, 2.5), (0, 0, 0), size=16, yfov_rad=0.4)
+
+    def seen(material, beyond, pixels=PIXELS):
+        flat = floor(material, textures=(Texture(pixels, srgb=False),), environment=uneven_sky())
+        return MitsubaScene(flat, "scalar_rgb", beyond).render(camera, samples=64, seed=4, max_depth=3).color
+
+    coated = replace(plain, **COATS[name])
+    assert np.array_equal(seen(coated, beyond=False), seen(plain, beyond=True))
+    difference = np.abs(seen(coated, beyond=True) - seen(plain, beyond=True)).mean()
+    assert difference > 1e-3
+    assert np.abs(seen(coated, True) - seen(coated, True, np.full_like(PIXELS, 255))).mean() > 0.1 * difference
 
 
 def test_the_doctor_looks_at_everything_and_survives_what_it_meets(tmp_path, monkeypatch):

@@ -146,3 +146,11 @@ def test_a_mirrored_object_looks_like_its_mirror_image():
     one, two = (Tracer(s, threads=1).render(along_z(32, yfov=0.9), samples=64, seed=1).color for s in (there, back))
     np.testing.assert_allclose(one.mean(axis=(0, 1)), two.mean(axis=(0, 1)), rtol=0.01)
     assert np.abs(one - two[:, ::-1]).mean() < 0.02
+
+
+def test_coarse_glass_loses_no_light_in_a_furnace():
+    """Where facets bend, smooth normals send light through the wrong side; swallowed, it left black bands (.93)."""
+    glass = Material(metallic=0.0, base_color=(1, 1, 1, 1), roughness=0.0, transmission=1.0, thickness_m=1.0)
+    flat = scene((sphere((0, 0, 0), 1.0, rings=6), glass), environment=uniform_environment(), smooth=True)
+    picture = Tracer(flat, threads=1).render(along_z(24, yfov=0.8), samples=64, seed=1, max_depth=64).color
+    assert picture.mean() > 0.985

@@ -46,6 +46,7 @@ def task(policy: Policy = DRAFT) -> Task:
         exposure=1.0,
         environment="none",
         shading="unlit",
+        renderer="native",
         nonce="job",
     )
 

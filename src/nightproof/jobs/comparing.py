@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from nightproof.jobs.auditing import references_by
 from nightproof.jobs.blobs import require_writable, write_atomically
 from nightproof.jobs.judging import OUR_ENVIRONMENTS, Bench, versions
 from nightproof.jobs.making import exposure_of
@@ -53,6 +54,7 @@ def compare_files(
 
     Raises `UnusableInput` where either file cannot be read, `StorageFailed` where the page cannot be written.
     """
+    from nightproof.rendering.auditor import probe
     from nightproof.rendering.viewer import is_unlit
     from nightproof.report.facts import ComparisonInput, MetricFacts
     from nightproof.report.page import render_comparison
@@ -66,7 +68,7 @@ def compare_files(
     require_writable(out.parent)
     analysis = analyse(source, environment=environment, threads=threads)
     source = lit(source, environment, analysis)
-    unlit = is_unlit(made.flat)
+    unlit, unknown = is_unlit(made.flat), analysis.unknown_materials
     task = Task(
         source_sha256=source.record.source_sha256,
         asset_sha256=made.record.source_sha256,
@@ -75,6 +77,7 @@ def compare_files(
         exposure=_baked_exposure(made.document.json) or exposure_of(source, seed, threads),
         environment=analysis.environment,
         shading="unlit" if unlit else "lit",
+        renderer=references_by(unknown) if unknown and probe().variant else "native",
         nonce=f"compare-{seed}",
     )
     own = Path(environment) if environment not in ("auto", *OUR_ENVIRONMENTS) else None

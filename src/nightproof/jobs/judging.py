@@ -52,7 +52,7 @@ class Bench:
             sweep(folder, NUMBERED)
 
 
-def task_for(scene: Scene, analysis: Analysis, asset: Asset, wishes: Wishes, job: str) -> Task:
+def task_for(scene: Scene, analysis: Analysis, audit: Audit, asset: Asset, wishes: Wishes, job: str) -> Task:
     from nightproof.trust.policy import named_policy
     from nightproof.trust.task import Task
 
@@ -64,6 +64,7 @@ def task_for(scene: Scene, analysis: Analysis, asset: Asset, wishes: Wishes, job
         exposure=asset.exposure,
         environment=analysis.environment,
         shading=asset.shading,
+        renderer=audit.references,
         nonce=job,
     )
 
@@ -122,7 +123,7 @@ def certify(
         route=route_sentence(route),
         plan=plan.digest,
         cost={"planned_usd": plan.cost_usd, "baseline_usd": plan.baseline.cost_usd, "carbon_kg": plan.carbon_kg},
-        notes=asset.notes,
+        notes=(*asset.notes, *audit.unseen),
         versions=versions(),
     )
     return Certification(

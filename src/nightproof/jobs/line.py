@@ -104,7 +104,7 @@ def run_job(
             threads=threads,
             progress=Share(progress, 0.1, 0.5),
         )
-        task = task_for(scene, analysis, asset, wishes, job)
+        task = task_for(scene, analysis, audit, asset, wishes, job)
 
         def judged() -> Judgement:
             known = standings(jobs.observations(), analysis.scene_class)
@@ -121,7 +121,9 @@ def run_job(
         )
         learn(jobs, store, job, stamp(now_utc()), Finished(scene, analysis, route, asset, judgement))
         progress(0.96, "writing the report")
-        outcome = outcome_of(job, scene, analysis, route, plan, asset, judgement, certification, wishes, watch, threads)
+        outcome = outcome_of(
+            job, scene, analysis, route, plan, audit, asset, judgement, certification, wishes, watch, threads
+        )
         page = once(
             "report",
             Page,

@@ -16,7 +16,7 @@ from nightproof.jobs.planning import cost_of_now, in_hindsight
 from nightproof.jobs.steps import Steps
 from nightproof.records.analysis import Analysis
 from nightproof.records.asset import Asset
-from nightproof.records.audit import Certification, Page
+from nightproof.records.audit import Audit, Certification, Page
 from nightproof.records.judgement import Judgement
 from nightproof.records.plan import Plan
 from nightproof.records.record import parse_json
@@ -32,6 +32,7 @@ def outcome_of(
     analysis: Analysis,
     route: Route,
     plan: Plan,
+    audit: Audit,
     asset: Asset,
     judgement: Judgement,
     certification: Certification,
@@ -60,6 +61,7 @@ def outcome_of(
         cost_now_usd=slot.cost_usd,
         carbon_now_kg=slot.carbon_kg,
         files={},
+        unseen=audit.unseen,
     )
 
 

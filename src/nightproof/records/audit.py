@@ -34,6 +34,10 @@ class Audit(Record):
     tolerance: Mapping[str, float]
     notes: tuple[str, ...]
     """What the auditor cannot express of this scene."""
+    references: Literal["native", "mitsuba"]
+    """Who renders the views that are judged: the auditor where the scene has materials that only it knows."""
+    unseen: tuple[str, ...]
+    """What is known of materials that the judged views show approximately or not at all; for the certificate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

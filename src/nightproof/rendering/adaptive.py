@@ -8,13 +8,14 @@ every machine and for any number of threads; both renderings always have the sam
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 
 from nightproof import _native
 from nightproof.kernels.metrics_reference import WINDOW, ssim_map
 from nightproof.rendering.denoise import clean_guides, denoise
-from nightproof.rendering.tracer import Tracer
 from nightproof.scenes.camera import Camera
 
 Array = np.ndarray
@@ -28,10 +29,28 @@ Box = tuple[int, int, int, int]
 """Left, top, width, height, in pixels."""
 
 
+class Renderer(Protocol):
+    """Who takes the pictures: our tracer, or Mitsuba where a scene has materials that only it knows."""
+
+    threads: int
+
+    def add_samples(
+        self,
+        camera: Camera,
+        sums: Float32[Array, "h w 10"],
+        tiles: Int32[Array, "n 6"],
+        *,
+        seed: int,
+        max_depth: int,
+        corner: tuple[int, int],
+    ) -> None:
+        """See `Tracer.add_samples`."""
+
+
 class TwoRenderings:
     """Sums of samples in flight; `samples` says how many each tile has of either rendering."""
 
-    def __init__(self, tracer: Tracer, camera: Camera, *, seed: int, box: Box, max_depth: int) -> None:
+    def __init__(self, tracer: Renderer, camera: Camera, *, seed: int, box: Box, max_depth: int) -> None:
         """Of the part `box` of what `camera` sees; nothing is rendered yet."""
         self._tracer, self._camera, self._seed, self._box, self._max_depth = tracer, camera, seed, box, max_depth
         _, _, width, height = box

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
+from jaxtyping import Float32, Int32
 
 from nightproof.errors import NightproofError
 from nightproof.kernels.metrics import compare
@@ -32,6 +33,8 @@ from nightproof.scenes.camera import Camera
 from nightproof.scenes.flat import FlatScene
 
 __all__ = ["AuditDisagreement", "AuditReport", "AuditorProbe", "MitsubaRenderer", "audit", "probe", "require_agreement"]
+
+Array = np.ndarray
 
 NATIVE_SAMPLES_RATIO = 4
 """Our samples per Mitsuba sample: ours are cheap, and then most of the noise is Mitsuba's."""
@@ -268,13 +271,19 @@ def _verdict(
 
 @dataclass
 class MitsubaRenderer:
-    """Mitsuba in the place of our tracer, for scenes with materials that ours doesn't know. A context manager."""
+    """Mitsuba in the place of our tracer, for scenes with materials that ours doesn't know. A context manager.
+
+    The child starts with the first picture and ends with this process at the latest.
+    """
 
     flat: FlatScene
     limits: Limits = field(default_factory=Limits)
     probed: AuditorProbe | None = None
     notes: tuple[str, ...] = ()
     _child: MitsubaProcess | None = None
+
+    def __post_init__(self) -> None:
+        self.threads = self.limits.threads
 
     def render(
         self,
@@ -284,11 +293,37 @@ class MitsubaRenderer:
         seed: int,
         max_depth: int = DEFAULT_MAX_DEPTH,
         crop: tuple[int, int, int, int] | None = None,
+        first_sample: int = 0,
     ) -> Rendered:
         """As `Tracer.render`; slower. Raises `AuditorFailed`."""
-        options = {"samples": samples, "seed": seed % 2**31, "max_depth": max_depth, "crop": crop}
+        # Mitsuba's sequences cannot be entered in the middle: later samples get a seed of their own.
+        own = (seed + 2654435761 * first_sample) % 2**31
+        options = {"samples": samples, "seed": own, "max_depth": max_depth, "crop": crop, "passes": 1}
         picture = self._started().call("render", camera, options)
         return Rendered(picture.color, picture.albedo, picture.normal, picture.sample_variance)
+
+    def add_samples(
+        self,
+        camera: Camera,
+        sums: Float32[Array, "h w 10"],
+        tiles: Int32[Array, "n 6"],
+        *,
+        seed: int,
+        max_depth: int = DEFAULT_MAX_DEPTH,
+        corner: tuple[int, int] = (0, 0),
+    ) -> None:
+        """As `Tracer.add_samples`, without the sums of squares. The whole part is rendered each time, with the samples
+        of the tile that wants most: a kernel per shape of crop would take longer to compile than that takes to run."""
+        if not len(tiles):
+            return
+        height, width = sums.shape[:2]
+        first, samples = int(tiles[:, 4].max()), int(tiles[:, 5].max())
+        crop = None if (width, height) == (camera.width_px, camera.height_px) else (*corner, width, height)
+        seen = self.render(camera, samples=samples, seed=seed, max_depth=max_depth, crop=crop, first_sample=first)
+        pixels = np.concatenate([seen.color, seen.albedo, seen.normal], axis=2)
+        for left, top, wide, high, _, count in tiles.tolist():
+            rows, columns = slice(top - corner[1], top - corner[1] + high), slice(left - corner[0], left - corner[0] + wide)
+            sums[rows, columns, :9] += pixels[rows, columns] * np.float32(count)
 
     def _started(self) -> MitsubaProcess:
         if self._child is None:
@@ -296,7 +331,7 @@ class MitsubaRenderer:
             if not probed.variant:
                 raise AuditorFailed(f"Mitsuba does not run on this machine: {probed.reason}")
             self._child = MitsubaProcess(probed.variant, self.limits, llvm_library=probed.llvm_library)
-            self.notes = self._child.call("load", self.flat)
+            self.notes = self._child.call("load", self.flat, True)
         return self._child
 
     def close(self) -> None:

@@ -21,9 +21,9 @@ from jaxtyping import Float32, Int32
 
 from nightproof import __version__
 from nightproof.kernels.metrics import compare
-from nightproof.rendering.adaptive import Box, TwoRenderings, disagreement, wanted
+from nightproof.rendering.adaptive import Box, Renderer, TwoRenderings, disagreement, wanted
 from nightproof.rendering.display import to_display
-from nightproof.rendering.tracer import DEFAULT_MAX_DEPTH, Tracer
+from nightproof.rendering.tracer import DEFAULT_MAX_DEPTH
 from nightproof.scenes.camera import Camera
 
 Array = np.ndarray
@@ -75,7 +75,7 @@ class ReferenceCache(Protocol):
 class ReferenceRenderer:
     """Takes reference pictures of one scene."""
 
-    tracer: Tracer
+    tracer: Renderer
     scene_digest: str
     """Of everything that is seen: geometry, materials, textures, lights, environment."""
     exposure: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from nightproof.records.record import Record
 from nightproof.trust.policy import Policy
@@ -25,6 +25,8 @@ class Task(Record):
     environment: str
     """`none`, `studio`, `sky`, or the SHA-256 of a user's file."""
     shading: str
+    renderer: Literal["native", "mitsuba"]
+    """Who takes the reference pictures, and those of a lit asset."""
     nonce: str
     """Of the job: views cannot be known before the asset is."""
 

@@ -12,12 +12,12 @@ import numpy as np
 from nightproof.errors import StorageFailed
 from nightproof.kernels.rays import RayCaster
 from nightproof.rendering.display import to_display
-from nightproof.rendering.reference import Agreement, ReferenceRenderer
+from nightproof.rendering.reference import Agreement, ReferenceRenderer, Renderer
 from nightproof.rendering.tracer import Tracer
 from nightproof.rendering.viewer import viewer_image
 from nightproof.scenes.camera import Camera
 from nightproof.scenes.environment import named_environment, read_environment
-from nightproof.scenes.flat import Environment
+from nightproof.scenes.flat import Environment, FlatScene
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import load_gltf
 from nightproof.scenes.views import ViewSampler
@@ -61,6 +61,16 @@ def exposed(environment: Environment | None, exposure: float) -> Environment | N
     return replace(environment, radiance=environment.radiance * np.float32(exposure))
 
 
+def renderer_of(task: Task, flat: FlatScene, threads: int) -> Renderer:
+    """Who renders `flat` for `task`. Mitsuba starts when it is asked for its first picture."""
+    if task.renderer == "native":
+        return Tracer(flat, threads=threads)
+    from nightproof.rendering.auditor import MitsubaRenderer
+    from nightproof.rendering.auditor_process import Limits
+
+    return MitsubaRenderer(flat, Limits(threads=threads))
+
+
 class RenderedPairs:
     """`ViewPairs` of a source and an asset, both as files."""
 
@@ -85,12 +95,17 @@ class RenderedPairs:
         self._sampler = ViewSampler(before, rays, task.policy.image_px, task.policy.image_px)
         self._seed, self._exposure = seed, task.exposure
         store = FolderCache(cache)
+        within = f"{task.environment}/mitsuba" if task.renderer == "mitsuba" else task.environment
         self._source = ReferenceRenderer(
-            Tracer(before, threads=threads), f"{task.source_sha256}/{task.environment}", task.exposure, store
+            renderer_of(task, before, threads), f"{task.source_sha256}/{within}", task.exposure, store
         )
-        self._tracer = Tracer(after, threads=threads)
-        # A lit asset gets the reference's own seeds and samples: noise common to both cancels.
-        self._asset = ReferenceRenderer(self._tracer, f"{task.asset_sha256}/{task.environment}", task.exposure, store)
+        if self._unlit:
+            self._tracer = Tracer(after, threads=threads)
+        else:
+            # A lit asset gets the reference's own seeds and samples: noise common to both cancels.
+            self._asset = ReferenceRenderer(
+                renderer_of(task, after, threads), f"{task.asset_sha256}/{within}", task.exposure, store
+            )
         name = task.policy.name
         self._agreement = Agreement(
             ssim=task.policy.reference_self_ssim,

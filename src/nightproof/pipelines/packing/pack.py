@@ -89,7 +89,9 @@ def recode_textures(
     draft: Draft, threads: int, cache: Path | None, loss: Loss, progress: Callable[[float], None]
 ) -> bool:
     """Replace images by WebP where that is smaller; textures then name them through EXT_texture_webp."""
-    uses = image_uses(draft.json, draft.survey.pinned, draft.survey.frozen)
+    uses = image_uses(
+        draft.json, draft.survey.pinned, draft.survey.frozen, lambda index: bytes(draft.document.image(index)[0])
+    )
     work = [i for i in sorted(uses) if draft.document.image(i)[1] in RECODED and _replaceable(draft.json, i)]
     done = 0
     with ThreadPoolExecutor(max(1, threads)) as pool:

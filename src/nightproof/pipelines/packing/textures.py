@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ WEBP_SIDE_LIMIT = 16_383
 VIEW_TEXELS = 1024
 """A texture is seen by about this many pixels: larger ones are judged after averaging 2 × 2 texels."""
 LOSSLESS_PIXELS = 2**18
-CACHE_VERSION = b"nightproof/webp/2\n"
+CACHE_VERSION = b"nightproof/webp/3\n"
+POLISHED_ROUGHNESS, POLISHED_METALLIC, POLISHED_SHARE = 0.35, 0.5, 0.2
+"""Metal mirrors below that roughness; where it is that much of a material, its normal map is held closer."""
+POLISH_SAMPLES = 256
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class TextureUse:
     """How an image is read, over all materials: decides what may be lost."""
 
     kinds: frozenset[str]
-    """Of `color` (sRGB), `normal` and `data`."""
+    """Of `color` (sRGB), `normal` and `data`; `polished` beside `normal` where metal mirrors by it."""
     channels: frozenset[str]
     """Of r, g, b, a: those that anyone reads."""
 
@@ -40,6 +44,8 @@ class Loss:
     """8-bit sRGB, over the channels read."""
     data_psnr_db: float = 38.0
     normal_rms_deg: float = 2.5
+    polished_normal_rms_deg: float = 1.2
+    """Of polished metal, whose reflections turn twice as far as its normals do."""
     grain_data_psnr_db: float = 27.0
     """Where WebP reaches the above at no quality (grain of a texel, finer than its half-resolution chroma), this is
     enough at `GRAIN_QUALITY`: what is lost averages out when textures are filtered. Measured: docs/decisions/0402."""
@@ -147,7 +153,8 @@ def _good(pixels: np.ndarray, candidate: bytes, use: TextureUse, loss: Loss) -> 
     if "data" in use.kinds and read:
         checks.append(min(_psnr_db(before[..., i], after[..., i]) for i in read) >= loss.data_psnr_db)
     if "normal" in use.kinds:
-        checks.append(_angle_rms_deg(before, after) <= loss.normal_rms_deg)
+        limit_deg = loss.polished_normal_rms_deg if "polished" in use.kinds else loss.normal_rms_deg
+        checks.append(_angle_rms_deg(before, after) <= limit_deg)
     return all(checks)
 
 
@@ -175,19 +182,44 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
 
 
-def image_uses(json: dict[str, Any], pinned: frozenset[int], frozen: bool) -> dict[int, TextureUse]:
-    """Images that may be re-encoded, and how they are read. Images used in unknown ways are left out."""
+def image_uses(
+    json: dict[str, Any], pinned: frozenset[int], frozen: bool, image: Callable[[int], bytes]
+) -> dict[int, TextureUse]:
+    """Images that may be re-encoded, and how they are read. Images used in unknown ways are left out.
+
+    Args:
+        image: the bytes of an image.
+    """
     from nightproof.pipelines.packing.references import TEXTURE_SLOTS, places
 
     kinds: dict[int, set[str]] = {}
     channels: dict[int, set[str]] = {}
     for slot, (kind, read) in TEXTURE_SLOTS.items():
         for holder, key in places(json, f"materials/*/{slot}/index"):
-            for image in sources(json["textures"][holder[key]]):
-                kinds.setdefault(image, set()).add(kind)
-                channels.setdefault(image, set()).update(read)
+            for source in sources(json["textures"][holder[key]]):
+                kinds.setdefault(source, set()).add(kind)
+                channels.setdefault(source, set()).update(read)
+    for material in json.get("materials", []):
+        if "normalTexture" in material and _polished_share(material, json, image) >= POLISHED_SHARE:
+            for source in sources(json["textures"][material["normalTexture"]["index"]]):
+                kinds[source].add("polished")
     spoken_for = pinned if frozen else frozenset()
     return {i: TextureUse(frozenset(kinds[i]), frozenset(channels[i])) for i in kinds if i not in spoken_for}
+
+
+def _polished_share(material: dict[str, Any], json: dict[str, Any], image: Callable[[int], bytes]) -> float:
+    """How much of a material is metal that mirrors: 0 or 1 by its factors, a share of texels by its texture."""
+    pbr = material.get("pbrMetallicRoughness", {})
+    roughness, metallic = np.array(pbr.get("roughnessFactor", 1.0)), np.array(pbr.get("metallicFactor", 1.0))
+    if metallic <= POLISHED_METALLIC:
+        return 0.0
+    offered = sources(json["textures"][found["index"]]) if (found := pbr.get("metallicRoughnessTexture")) else []
+    pixels = _decode(image(offered[0]), alpha=False) if offered else None
+    if pixels is not None:
+        step = max(1, max(pixels.shape) // POLISH_SAMPLES)
+        texels = pixels[::step, ::step].astype(np.float32) / 255
+        roughness, metallic = roughness * texels[..., 1], metallic * texels[..., 2]
+    return float(np.mean((roughness < POLISHED_ROUGHNESS) & (metallic > POLISHED_METALLIC)))
 
 
 def sources(texture: dict[str, Any]) -> list[int]:
