@@ -81,14 +81,14 @@ def export(mi: Any, flat: FlatScene, part: Part = Part.LIT, beyond: bool = False
     surfaces: dict[Any, Any] = {}
     for number, patch in enumerate(patches(flat, notes)):
         material = _as_seen(flat.materials[patch.material], part, beyond)
-        key = (patch.material, patch.surface)
-        if key not in surfaces:
-            surfaces[key] = materials.bsdf(bitmaps, material, patch.surface)
         alpha = alpha or materials.has_alpha(bitmaps, material, patch.surface)
         volumes = volumes or _interior(material) is not None
         panes = panes or materials.is_pane(material)
-        for side, shape in enumerate(_shapes(bitmaps, flat, patch, material, surfaces[key])):
-            scene[f"mesh_{number:05}_{side}"] = shape
+        for side, (seen, emitter) in enumerate(_sides(bitmaps, flat, patch, material)):
+            key = (patch.material, seen.surface)
+            if key not in surfaces:
+                surfaces[key] = materials.bsdf(bitmaps, material, seen.surface)
+            scene[f"mesh_{number:05}_{side}"] = _shape(bitmaps, seen, material, surfaces[key], emitter)
         bitmaps.forget_texels()
     return Exported(mi.load_dict(scene), part, alpha, volumes or panes, tuple(sorted(notes)))
 
@@ -122,27 +122,31 @@ def _dark(material: Material) -> Material:
     return replace(material, base_color=(0.0, 0.0, 0.0, material.base_color[3]))
 
 
-def _shapes(bitmaps: Bitmaps, flat: FlatScene, patch: Patch, material: Material, bsdf: Any) -> list[Any]:
+def _sides(bitmaps: Bitmaps, flat: FlatScene, patch: Patch, material: Material) -> list[tuple[Patch, Any]]:
+    """The patch, and once more seen from behind where it glows on both sides; each with its emitter."""
+    radiance = _radiance(bitmaps, material, patch)
+    if radiance is None:
+        return [(patch, None)]
+    both = material.double_sided or material.unlit
+    sides = [patch, turned_over(patch, BACK_LIFT * flat.diagonal_m)] if both else [patch]
+    return [(side, bitmaps.mi.load_dict({"type": "area", "radiance": radiance})) for side in sides]
+
+
+def _shape(bitmaps: Bitmaps, patch: Patch, material: Material, bsdf: Any, emitter: Any) -> Any:
     mi = bitmaps.mi
     interior = _interior(material)
-    radiance = _radiance(bitmaps, material, patch)
-    common = {
-        "bsdf": bsdf,
-        "tint": patch.surface.tint(material),
-        "interior": mi.load_dict(interior) if interior else None,
-    }
-    if radiance is None:
-        return [mitsuba_mesh(mi, patch, **common)]
-    sides = [patch]
-    if material.double_sided or material.unlit:
-        sides.append(turned_over(patch, BACK_LIFT * flat.diagonal_m))
-    if material.unlit:
+    if emitter is not None and material.unlit:
         black = mi.load_dict({"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.0}})
-        common["bsdf"] = materials.masked(bitmaps, material, patch.surface, black)
-    return [
-        mitsuba_mesh(mi, side, emitter=mi.load_dict({"type": "area", "radiance": radiance}), faceted=True, **common)
-        for side in sides
-    ]
+        bsdf = materials.masked(bitmaps, material, patch.surface, black)
+    return mitsuba_mesh(
+        mi,
+        patch,
+        bsdf=bsdf,
+        tint=patch.surface.tint(material),
+        emitter=emitter,
+        interior=mi.load_dict(interior) if interior else None,
+        faceted=emitter is not None,
+    )
 
 
 def _radiance(bitmaps: Bitmaps, material: Material, patch: Patch) -> Any:
@@ -152,7 +156,7 @@ def _radiance(bitmaps: Bitmaps, material: Material, patch: Patch) -> Any:
         color = materials.base_color(bitmaps, material, patch.surface)
         varies = material.base_color_texture is not None or patch.surface.vertex_colors
         return bitmaps.spread_evenly(color) if varies else color
-    if not any(material.emissive):
+    if not patch.surface.glows or not any(material.emissive):
         return None
     if material.emissive_texture is not None:
         return bitmaps.spread_evenly(bitmaps.color(material.emissive_texture, material.emissive))

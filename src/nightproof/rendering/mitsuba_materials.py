@@ -9,7 +9,7 @@
 | other thin transmission | `principledthin` |
 | transmission into a volume | `principled` with `spec_trans`, Beer–Lambert inside |
 
-Round it: `normalmap`, `twosided`, `mask`. docs/reference/auditor.md has the formulas.
+Round it: our `mitsuba_plugins` frame, `twosided`, `mask`. docs/reference/auditor.md has the formulas.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from nightproof.rendering.mitsuba_plugins import NORMAL_MAP
+from nightproof.rendering.mitsuba_plugins import FRAME
 from nightproof.rendering.mitsuba_textures import Bitmaps
 from nightproof.scenes.flat import Material, TextureUse
 
@@ -41,6 +41,11 @@ class Surface:
     """The mesh carries an attribute `VERTEX_COLOR`: the base colour, or what multiplies a texture of it."""
     vertex_alpha: bool = False
     """Vertex colours carry an alpha that counts."""
+
+    framed: bool = False
+    """The mesh is faceted and carries its normals, and tangents for a normal map, as attributes."""
+    glows: bool = False
+    """Its triangles emit light somewhere."""
 
     def tint(self, material: Material) -> tuple[float, ...]:
         """What multiplies the vertex colours: a texture holds the factor already."""
@@ -88,10 +93,10 @@ def bsdf(bitmaps: Bitmaps, material: Material, surface: Surface) -> Any:
     mi = bitmaps.mi
     lobes = _lobes(bitmaps, material, surface)
     if material.transmission > 0 and material.thickness_m > 0:
-        wrapped = _normal_mapped(bitmaps, lobes, material, surface, back=False)  # has two sides of its own
+        wrapped = _framed(bitmaps, lobes, material, surface, back=False)  # has two sides of its own
     else:
-        front = _normal_mapped(bitmaps, lobes, material, surface, back=False)
-        back = _normal_mapped(bitmaps, lobes, material, surface, back=True)
+        front = _framed(bitmaps, lobes, material, surface, back=False)
+        back = _framed(bitmaps, lobes, material, surface, back=True)
         wrapped = front if material.transmission > 0 else {"type": "twosided", "front": front, "back": back}
     loaded = mi.load_dict(wrapped) if isinstance(wrapped, dict) else wrapped
     return masked(bitmaps, material, surface, loaded)
@@ -216,12 +221,15 @@ def _transmission(bitmaps: Bitmaps, material: Material) -> Any:
     return bitmaps.channel(material.transmission_texture, 0, material.transmission)
 
 
-def _normal_mapped(bitmaps: Bitmaps, lobes: dict[str, Any], material: Material, surface: Surface, back: bool) -> Any:
-    if material.normal_texture is None:
+def _framed(bitmaps: Bitmaps, lobes: dict[str, Any], material: Material, surface: Surface, back: bool) -> Any:
+    if not surface.framed:
         return lobes
-    mapped = {
-        "type": NORMAL_MAP,
-        "normals": bitmaps.normals(material.normal_texture, surface.mirrored_uv, back),
+    framed = {
+        "type": FRAME,
         "inner": bitmaps.mi.load_dict(lobes),
+        "back": back,
+        "strict": material.transmission == 0 or material.thickness_m <= 0,
     }
-    return bitmaps.mi.load_dict(mapped)
+    if material.normal_texture is not None:
+        framed["normals"] = bitmaps.normals(material.normal_texture, surface.mirrored_uv)
+    return bitmaps.mi.load_dict(framed)

@@ -107,17 +107,11 @@ class Bitmaps:
         """What `texels` makes of the linear texels; `name` and `key` say what that is."""
         return self._remember((name, use, key), use, lambda: texels(self.texels(use)))
 
-    def normals(self, use: TextureUse, mirrored: bool, back: bool) -> Any:
-        """A tangent-space normal map, scaled.
-
-        Args:
-            mirrored: the texture lies mirrored on the surface. Mitsuba's frame is right-handed, so green is flipped.
-            back: for the back face, where glTF negates the whole normal and Mitsuba's `twosided` only its z.
-        """
-        green = -1 if mirrored else 1
-        signs = np.array([use.scale, use.scale * green, 1], np.float32) * np.array([-1, -1, 1] if back else [1, 1, 1])
+    def normals(self, use: TextureUse, mirrored: bool) -> Any:
+        """A tangent-space normal map, scaled; green is flipped where the texture lies `mirrored` on the surface."""
+        signs = np.array([use.scale, use.scale * (-1 if mirrored else 1), 1], np.float32)
         return self._remember(
-            ("normals", use, mirrored, back), use, lambda: ((self.texels(use)[..., :3] * 2 - 1) * signs + 1) / 2
+            ("normals", use, mirrored), use, lambda: ((self.texels(use)[..., :3] * 2 - 1) * signs + 1) / 2
         )
 
     def opacity(self, use: TextureUse, factor: float, cutoff: float | None) -> Any:
