@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from handmade import quad, scene, sphere
 
 from nightproof.jobs.doctor import examine
+from nightproof.rendering.auditor_statistics import square_means
+from nightproof.rendering.mitsuba_meshes import glowing
 from nightproof.rendering.mitsuba_renderer import MitsubaScene
 from nightproof.rendering.mitsuba_textures import unrolled, wrapped
 from nightproof.rendering.tracer import Tracer
@@ -218,6 +221,45 @@ def test_a_point_light_shines_through_a_smooth_pane():
     flat = under_a_lamp(dark, lights=(light,), glass=pane)
     theirs, ours = both_see(flat, look((0, 0.5, 2.0), (0, 0, 0), size=16, yfov_rad=0.3))
     assert theirs.min() > 0.1
+    assert ours == pytest.approx(theirs, rel=0.02)
+
+
+def test_a_black_part_of_an_emissive_texture_is_no_lamp():
+    """Over the left half of the texture, once shifted by whole tiles; the right half glows."""
+    pixels = np.zeros((16, 16, 4), np.uint8)
+    pixels[:, 8:, :3] = 200
+    lamp = replace(LAMBERT, emissive=(1.0, 1.0, 1.0), emissive_texture=TextureUse(0))
+    flat = floor(lamp, textures=(Texture(pixels, srgb=False),))
+    square = np.array([(0, 0), (0.25, 0), (0.25, 0.25), (0, 0.25)], np.float32)
+    for shift in (0, -3, 7):
+        for column, glows in ((0.1, False), (0.6, True), (0.3, True)):
+            moved = replace(flat, uv0=square + np.array((column + shift, 0.4), np.float32))
+            assert glowing(moved, lamp, np.arange(2)).any() == glows
+    assert glowing(flat, replace(lamp, emissive_texture=None), np.arange(2)).all()
+    assert not glowing(flat, LAMBERT, np.arange(2)).any()
+
+
+def test_a_glowing_mesh_keeps_its_smooth_normals():
+    """A glossy ball of few facets that glows a little: faceted, its highlights would be elsewhere."""
+    ball = Material(base_color=(0.8, 0.8, 0.8, 1), roughness=0.2, emissive=(0.01, 0.01, 0.01), double_sided=True)
+    flat = scene((sphere((0, 0, 0), 0.05, rings=8), ball), environment=uneven_sky(), smooth=True)
+    camera = look((0, 0, 0.3), (0, 0, 0), size=24, yfov_rad=0.25)
+    theirs = MitsubaScene(flat, "scalar_rgb").render(camera, samples=32, seed=4, max_depth=16).color
+    ours = Tracer(flat, threads=2).render(camera, samples=256, seed=5).color
+    assert ours.mean() == pytest.approx(theirs.mean(), rel=0.01)
+    assert square_means(np.abs(ours - theirs), 6).max() < 0.04
+
+
+@pytest.mark.parametrize("size_m", [1e-3, 0.1, 10.0])
+def test_size_changes_nothing(size_m):
+    """Two panes that stand a thousandth of the scene apart both tint, and a lamp of that size lights as much."""
+    pane = Material(metallic=0.0, base_color=(0.5, 0.5, 0.5, 1), transmission=1.0, roughness=0.0)
+    wall = quad([-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0])
+    panes = [([p * [1, 1, 0] + [0, 0, z] for p in wall[0]], wall[1]) for z in (0.1, 0.102)]
+    meshes = [(np.asarray(points, np.float32) * size_m, faces) for points, faces in (wall, *panes)]
+    light = PunctualLight("point", (1.0, 1.0, 1.0), 3 * size_m**2, position_m=(0.0, 0.0, 0.09 * size_m))
+    flat = scene((meshes[0], LAMBERT), (meshes[1], pane), (meshes[2], pane), lights=(light,))
+    theirs, ours = both_see(flat, look((0, 0, size_m), (0, 0, 0), size=16, yfov_rad=0.2))
     assert ours == pytest.approx(theirs, rel=0.02)
 
 

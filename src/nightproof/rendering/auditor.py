@@ -322,7 +322,10 @@ class MitsubaRenderer:
         seen = self.render(camera, samples=samples, seed=seed, max_depth=max_depth, crop=crop, first_sample=first)
         pixels = np.concatenate([seen.color, seen.albedo, seen.normal], axis=2)
         for left, top, wide, high, _, count in tiles.tolist():
-            rows, columns = slice(top - corner[1], top - corner[1] + high), slice(left - corner[0], left - corner[0] + wide)
+            rows, columns = (
+                slice(top - corner[1], top - corner[1] + high),
+                slice(left - corner[0], left - corner[0] + wide),
+            )
             sums[rows, columns, :9] += pixels[rows, columns] * np.float32(count)
 
     def _started(self) -> MitsubaProcess:

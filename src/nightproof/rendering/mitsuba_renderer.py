@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ Array = np.ndarray
 
 WAVEFRONT = 1 << 22
 """Paths in flight at once in the vectorised variants: bounds memory to about 2 GiB."""
+LEAST_DIAGONAL_M = 10.0
+"""Mitsuba steps off surfaces by 10⁻⁴ of 1 m plus the coordinate: through both faces of a toy car's windscreen."""
 SEED_STRIDE = 7919
 """Passes of one picture take seeds that far apart."""
 
@@ -42,6 +44,27 @@ def mitsuba(variant: str) -> Any:
     return mi
 
 
+def enlarged(flat: FlatScene, scale: float) -> FlatScene:
+    """The same scene, `scale` times as large, that looks the same from a camera that far away."""
+    if scale == 1:
+        return flat
+    lights = []
+    for light in flat.lights:
+        x, y, z = light.position_m
+        stronger = 1.0 if light.kind == "directional" else scale**2
+        place = (x * scale, y * scale, z * scale)
+        lights.append(replace(light, position_m=place, intensity=light.intensity * stronger))
+    materials = [
+        replace(
+            material,
+            thickness_m=material.thickness_m * scale,
+            attenuation_distance_m=material.attenuation_distance_m * scale,
+        )
+        for material in flat.materials
+    ]
+    return replace(flat, positions=flat.positions * np.float32(scale), lights=tuple(lights), materials=tuple(materials))
+
+
 @dataclass
 class MitsubaScene:
     """A scene held in Mitsuba, ready for pictures."""
@@ -54,7 +77,9 @@ class MitsubaScene:
 
     def __post_init__(self) -> None:
         self._mi = mitsuba(self.variant)
-        self._exported = [export(self._mi, self.flat, part, self.beyond) for part in parts(self.flat)]
+        self._scale = max(1.0, LEAST_DIAGONAL_M / max(self.flat.diagonal_m, 1e-9))
+        large = enlarged(self.flat, self._scale)
+        self._exported = [export(self._mi, large, part, self.beyond) for part in parts(large)]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -75,7 +100,9 @@ class MitsubaScene:
         shape = (crop[3], crop[2]) if crop else (camera.height_px, camera.width_px)
         color, variance = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
         guides = np.zeros((*shape, 6), np.float32)
-        view = sensor(self._mi, camera, crop)
+        to_world = np.array(camera.camera_to_world, np.float64)
+        to_world[:3, 3] *= self._scale
+        view = sensor(self._mi, replace(camera, camera_to_world=to_world, near_m=camera.near_m * self._scale), crop)
         for exported in self._exported:
             mean, spread, seen = self._part(exported, view, samples, seed, max_depth, passes)
             color, variance = color + mean, variance + spread

@@ -11,8 +11,9 @@ import numpy as np
 
 from nightproof.errors import StorageFailed
 from nightproof.kernels.rays import RayCaster
+from nightproof.rendering.adaptive import Renderer
 from nightproof.rendering.display import to_display
-from nightproof.rendering.reference import Agreement, ReferenceRenderer, Renderer
+from nightproof.rendering.reference import Agreement, ReferenceRenderer
 from nightproof.rendering.tracer import Tracer
 from nightproof.rendering.viewer import viewer_image
 from nightproof.scenes.camera import Camera
