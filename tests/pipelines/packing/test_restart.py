@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from nightproof.pipelines.packing.pack import pack
-from nightproof.pipelines.packing.textures import Loss, TextureUse, encode_texture
+from nightproof.pipelines.packing.textures import Loss, TextureUse, encode_texture, image_uses
 from nightproof.scenes.gltf import parse_glb, write_glb
 
 TEXTURES, SIDE = 6, 192
@@ -125,3 +125,41 @@ def test_grain_finer_than_chroma_is_lossy_in_data_but_not_in_colours():
         encode_texture(png(grain), color, Loss(grain_data_psnr_db=20)),
     ):
         assert exact is None or np.array_equal(np.asarray(Image.open(io.BytesIO(exact)).convert("RGB")), grain)
+
+
+POLISH = {
+    "polished by factors": (1.0, 0.2, None, True),
+    "rough metal": (1.0, 0.6, None, False),
+    "glossy, no metal": (0.0, 0.2, None, False),
+    "a quarter polished by texture": (1.0, 1.0, 40, True),
+    "rough by texture": (1.0, 1.0, 160, False),
+}
+
+
+@pytest.mark.parametrize("name", POLISH)
+def test_polish_is_seen_in_factors_and_textures(name):
+    metallic, roughness, texel, polished = POLISH[name]
+    pbr = {"metallicFactor": metallic, "roughnessFactor": roughness}
+    values = np.full((64, 64, 3), 255, np.uint8)
+    if texel is not None:
+        values[:32, :32, 1] = texel
+        pbr["metallicRoughnessTexture"] = {"index": 1}
+    json = {
+        "materials": [{"normalTexture": {"index": 0}, "pbrMetallicRoughness": pbr}],
+        "textures": [{"source": 0}, {"source": 1}],
+    }
+    uses = image_uses(json, frozenset(), frozen=False, image=lambda index: png(values))
+    assert ("polished" in uses[0].kinds) == polished
+
+
+def test_normal_maps_are_held_closer_where_metal_mirrors():
+    slopes = np.clip(np.random.default_rng(5).normal(128, 6, (300, 300, 3)), 90, 166).astype(np.uint8)
+    slopes[..., 2] = 250
+    kinds = {"plain": frozenset({"normal"}), "polished": frozenset({"normal", "polished"})}
+    packed = {name: encode_texture(png(slopes), TextureUse(kind, frozenset("rgb"))) for name, kind in kinds.items()}
+    assert packed["plain"] and packed["polished"] and len(packed["plain"]) < 0.8 * len(packed["polished"])
+    pixels = np.asarray(Image.open(io.BytesIO(packed["polished"])).convert("RGB"))
+    before, after = (values / 127.5 - 1 for values in (slopes, pixels))
+    before, after = (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True) for vectors in (before, after))
+    angle = np.arccos(np.clip((before * after).sum(axis=-1), -1, 1))
+    assert np.degrees(np.sqrt((angle**2).mean())) < 1.25
