@@ -146,11 +146,12 @@ def main() -> int:
         whole_s = time.monotonic() - started_s
         print(f"in peace: exit {first}, {whole_s:.0f} s, asset {peace.asset()[:16]}", flush=True)
         moments = random.Random(arguments.seed)
-        # A killed job goes on where it was, so kills at up to a fifth of the job's length hit every part of it. Where
-        # it ends before the last of them, the rest hits it being made again.
+        # A killed job goes on where it was: kills that come this much apart on average hit every part of it. Where it
+        # ends before the last of them, the rest hits it being made again.
+        longest_s = 2 * whole_s / arguments.kills
         again = False
         while fire.hits < arguments.kills:
-            hit = fire.run_and_kill(LEAST_MOMENT_S + moments.uniform(0.0, 0.2) * whole_s, again=again)
+            hit = fire.run_and_kill(LEAST_MOMENT_S + moments.uniform(0.0, longest_s), again=again)
             if not hit and fire.asset() != peace.asset():
                 print(f"after {fire.hits} kills the asset came out as {fire.asset()[:16]}")
                 return 1

@@ -143,7 +143,7 @@ def _remarks(metrics: Mapping[str, MetricResult]) -> list[Text]:
 
 
 def _mark(result: MetricResult) -> Text:
-    if result.mean is not None and result.outcome in ("not_evaluated", "not judged"):
+    if result.mean is not None and result.outcome == "not_evaluated":
         return Text("reported", style="dim")
     return MARKS.get(result.outcome, Text(result.outcome))
 
@@ -156,8 +156,16 @@ def _number(value: float | None) -> str:
 
 def show_comparison(console: Console, compared: Comparison) -> None:
     """The end of `nightproof compare`."""
-    console.print(metrics_table(compared.metrics))
-    console.print(Text(f"\n  {compared.page}", style="dim"), soft_wrap=True)
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    table.add_column("metric")
+    for column in ("mean", "worst view", "asked", "views"):
+        table.add_column(column, justify="right")
+    for name, found in compared.metrics.items():
+        numbers = (_number(found.mean), _number(found.worst), _number(found.asked), str(found.views))
+        table.add_row(NAMES.get(name, name), *numbers)
+    console.print(table)
+    console.print(Text("\n  Measured, not judged: a few views prove nothing.", style="dim"))
+    console.print(Text(f"  {compared.page}", style="dim"), soft_wrap=True)
 
 
 def show_findings(console: Console, findings: Sequence[Finding]) -> None:

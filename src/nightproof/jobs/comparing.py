@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ from nightproof.jobs.blobs import require_writable, write_atomically
 from nightproof.jobs.judging import OUR_ENVIRONMENTS, Bench, versions
 from nightproof.jobs.making import exposure_of
 from nightproof.jobs.opening import analyse, lit, open_source
-from nightproof.jobs.outcome import MetricResult
 from nightproof.jobs.reporting import size_parts, views_of
 from nightproof.pipelines.pipeline import Progress, silent
 
@@ -22,16 +21,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """One metric over the views shown; nothing is proven by so few."""
+
+    mean: float
+    worst: float
+    """Of any single view."""
+    asked: float | None
+    """What the policy would ask of the mean, for orientation."""
+    views: int
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What `nightproof compare` found."""
 
-    metrics: Mapping[str, MetricResult]
+    metrics: Mapping[str, Compared]
     page: Path
     exposure: float
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "metrics": {name: result.to_json() for name, result in self.metrics.items()},
+            "metrics": {name: asdict(result) for name, result in self.metrics.items()},
             "exposure": self.exposure,
             "page": str(self.page),
         }
@@ -113,11 +124,10 @@ def compare_files(
     )
     write_atomically(out, page.encode())
     results = {
-        name: MetricResult(
+        name: Compared(
             mean=fmean(view.metrics[name] for view in shown),
-            bound=None,
-            threshold=claims.get(name),
-            outcome="not judged",
+            worst=(min if METRICS[name].higher_is_better else max)(view.metrics[name] for view in shown),
+            asked=claims.get(name),
             views=len(shown),
         )
         for name in names

@@ -19,7 +19,7 @@ from nightproof.jobs.learning import Finished, learn, standings
 from nightproof.jobs.making import make_asset
 from nightproof.jobs.opening import analyse, lit, open_source
 from nightproof.jobs.outcome import JobOutcome
-from nightproof.jobs.planning import plan_work
+from nightproof.jobs.planning import making_share, plan_work
 from nightproof.jobs.publishing import outcome_of, publish
 from nightproof.jobs.reporting import make_page
 from nightproof.jobs.routing import choose_route
@@ -35,6 +35,8 @@ from nightproof.records.route import Route
 from nightproof.records.scene import Scene
 
 JOB_DIGITS = 16
+AUDITED, JUDGED = 0.1, 0.95
+"""How far the whole job is when these steps are done; between them making and verifying share by their estimates."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def run_job(
         audit = once(
             "audit", Audit, lambda: audit_scene(source, policy=wishes.policy, seed=wishes.seed, threads=threads)
         )
+        made = AUDITED + (JUDGED - AUDITED) * making_share(route, wishes.policy)
         route, asset = make_asset(
             steps,
             source,
@@ -102,13 +105,13 @@ def run_job(
             seed=wishes.seed,
             scratch=scratch,
             threads=threads,
-            progress=Share(progress, 0.1, 0.5),
+            progress=Share(progress, AUDITED, made),
         )
         task = task_for(scene, analysis, audit, asset, wishes, job)
 
         def judged() -> Judgement:
             known = standings(jobs.observations(), analysis.scene_class)
-            return judge_asset(task, path, blobs, wishes, bench, known, Share(progress, 0.5, 0.95))
+            return judge_asset(task, path, blobs, wishes, bench, known, Share(progress, made, JUDGED))
 
         judgement = once("judge", Judgement, judged)
         testimony = once("testimony", Testimony, lambda: gather_testimony(judgement, task, bench))

@@ -25,9 +25,17 @@ DAYS_AHEAD = 3
 
 def expected_cpu_seconds(route: Route, policy: str) -> float:
     """Making and verifying, by the chosen pipeline's own estimate."""
+    return max(_making_cpu_seconds(route) + VERIFYING_CPU_SECONDS[policy], SHORTEST_WORK_CPU_SECONDS)
+
+
+def making_share(route: Route, policy: str) -> float:
+    """Which part of the work is making; the rest is verifying."""
+    return _making_cpu_seconds(route) / expected_cpu_seconds(route, policy)
+
+
+def _making_cpu_seconds(route: Route) -> float:
     chosen = next((it for it in route.alternatives if it.pipeline == route.pipeline), None)
-    making = chosen.estimate.cpu_seconds if chosen and chosen.estimate else UNKNOWN_WORK_CPU_SECONDS
-    return max(making + VERIFYING_CPU_SECONDS[policy], SHORTEST_WORK_CPU_SECONDS)
+    return chosen.estimate.cpu_seconds if chosen and chosen.estimate else UNKNOWN_WORK_CPU_SECONDS
 
 
 def plan_work(route: Route, wishes: Wishes, now: datetime, threads: int, cpu_seconds: float | None = None) -> Plan:
