@@ -24,3 +24,10 @@ def cell() -> bytes:
     room.add("block", box(0.8, 0.8, 0.8), red, (0.5, 0, -0.4), 20.0)
     room.add("panel", box(1.0, 0.02, 1.0), lamp, (0, HEIGHT - 0.02, 0))
     return room.glb()
+
+
+def block() -> bytes:
+    """One box under an assumed studio: the cheapest scene there is to measure."""
+    room = Interior("block")
+    room.add("block", box(0.8, 0.8, 0.8), room.material("red", (0.7, 0.25, 0.2), roughness=0.9))
+    return room.glb()

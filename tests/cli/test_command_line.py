@@ -68,6 +68,21 @@ def test_a_missing_file_exits_with_2(tmp_path):
     assert done.returncode == 2 and "nowhere.glb" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["inspect", "cell.glb", "--environment", "nowhere.hdr"], 2),
+        (["plan", "cell.glb", "--prices", "nowhere.toml"], 2),
+        (["verify", "cell.glb", "nowhere.json"], 1),
+    ],
+)
+def test_a_missing_file_among_the_options_is_named_with_what_to_do(tmp_path, words, code):
+    (tmp_path / "cell.glb").write_bytes(cell())
+    done = nightproof(*words, cwd=tmp_path)
+    assert done.returncode == code and "Traceback" not in done.stderr
+    assert "nowhere" in done.stderr and "space" not in done.stderr
+
+
 def test_with_json_a_failure_is_one_object_on_stdout(tmp_path):
     (tmp_path / "broken.glb").write_bytes(b"nonsense")
     done = nightproof("inspect", "broken.glb", "--json", cwd=tmp_path)

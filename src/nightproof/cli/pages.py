@@ -138,7 +138,8 @@ def metrics_table(metrics: Mapping[str, MetricResult]) -> Table:
 def _remarks(metrics: Mapping[str, MetricResult]) -> list[Text]:
     """Why something that was asked for was not measured."""
     missing = {name: it for name, it in metrics.items() if it.mean is None and it.note}
-    lines = [Text(f"{NAMES.get(name, name)}: {it.note}", style="dim") for name, it in missing.items()]
+    named = {NAMES.get(name, name): it.note for name, it in missing.items()}
+    lines = [Text(note if note.startswith(name) else f"{name}: {note}", style="dim") for name, note in named.items()]
     return [Text(), *lines] if lines else []
 
 

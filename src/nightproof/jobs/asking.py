@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nightproof import __version__
 from nightproof.errors import NightproofError
-from nightproof.jobs.blobs import sha256_of_file, storage_errors
+from nightproof.jobs.blobs import given_file_sha256
 from nightproof.records.request import Request
 
 _UNITS_H = {"m": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
@@ -48,7 +48,7 @@ class Wishes:
             seed=self.seed,
             deadline_h=self.deadline_h,
             region=self.region,
-            prices="default" if self.prices is None else _digest(self.prices),
+            prices="default" if self.prices is None else given_file_sha256(self.prices),
             software=__version__,
         )
 
@@ -65,9 +65,4 @@ def parse_deadline(text: str) -> float:
 def _by_content(environment: str) -> str:
     if environment in ("auto", "none", "studio", "sky"):
         return environment
-    return _digest(Path(environment))
-
-
-def _digest(path: Path) -> str:
-    with storage_errors(path):
-        return sha256_of_file(path)
+    return given_file_sha256(Path(environment))

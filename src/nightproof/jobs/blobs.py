@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from nightproof.errors import StorageFailed
+from nightproof.errors import StorageFailed, UnusableInput
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
@@ -54,6 +54,14 @@ def storage_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
         raise StorageFailed(f"{path}: {reason}") from error
+
+
+def given_file_sha256(path: Path) -> str:
+    """The digest of a file that the user named. Raises `UnusableInput`."""
+    try:
+        return sha256_of_file(path)
+    except OSError as error:
+        raise UnusableInput(f"{path}: {error.strerror}", hint="Check the path and its permissions.") from None
 
 
 _REASONS = {

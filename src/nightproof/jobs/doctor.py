@@ -19,7 +19,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooSlow
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -190,11 +189,12 @@ def _gpu() -> Finding:
 
 def _vmaf() -> Finding:
     advice = "`pip install imageio-ffmpeg` brings an ffmpeg with libvmaf; without it VMAF is not evaluated."
-    if not find_spec("imageio_ffmpeg"):
-        return Finding("VMAF", False, "no ffmpeg", advice)
-    import imageio_ffmpeg
+    from nightproof.trust.metrics.vmaf import ffmpeg_path
 
-    tool = imageio_ffmpeg.get_ffmpeg_exe()
+    if (tool := ffmpeg_path()) is None:
+        return Finding("VMAF", False, "no ffmpeg", advice)
+    if not shutil.which(tool):
+        return Finding("VMAF", False, f"no ffmpeg at {tool}", advice)
     banner = _run([tool, "-hide_banner", "-version"]).stdout.split(" ")
     version = banner[2] if len(banner) > 2 else "?"
     if " libvmaf " not in _run([tool, "-hide_banner", "-filters"]).stdout:

@@ -61,10 +61,9 @@ def environment_name(wish: str) -> str:
     """How records name an environment: as it is where it is one of ours, by content where it is a file."""
     if wish in NAMED_ENVIRONMENTS:
         return wish
-    from nightproof.jobs.blobs import sha256_of_file, storage_errors
+    from nightproof.jobs.blobs import given_file_sha256
 
-    with storage_errors(Path(wish)):
-        return sha256_of_file(Path(wish))
+    return given_file_sha256(Path(wish))
 
 
 def environment_for(wish: str) -> Environment | None:

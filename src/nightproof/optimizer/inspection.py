@@ -14,7 +14,8 @@ from nightproof.records.analysis import Analysis
 from nightproof.records.route import Alternative, Estimate, Route
 from nightproof.records.scene import Scene
 
-BAR_CELLS = 24
+BAR_CELLS, NARROW_BAR_CELLS = 24, 10
+NARROW = 80
 
 THRESHOLDS = {"baking": 0.7, "dynamic": 0.3, "complexity": 0.8}
 """Where the matrix asks, marked on each bar."""
@@ -57,9 +58,10 @@ SHARES: dict[str, tuple[tuple[str, str], ...]] = {
 
 def render_inspection(console: Console, scene: Scene, analysis: Analysis, route: Route) -> None:
     """Print what matters about `scene` and the route it takes."""
+    cells = NARROW_BAR_CELLS if console.width < NARROW else BAR_CELLS
     console.print(
         Panel(
-            Group(*_spaced(_facts(scene, analysis), _scores(analysis), _features(analysis), _hints(analysis))),
+            Group(*_spaced(_facts(scene, analysis), _scores(analysis, cells), _features(analysis), _hints(analysis))),
             title=Text(f" {scene.name} ", style="bold"),
             title_align="left",
             border_style="cyan",
@@ -92,32 +94,39 @@ def _facts(scene: Scene, analysis: Analysis) -> Table:
     grid.add_column()
     grid.add_row("looks like", f"{analysis.scene_class} ({analysis.class_confidence:.0%} sure)")
     grid.add_row("size", f"{' × '.join(f'{side:.3g}' for side in sides)} m, {_bytes(scene.source_bytes)}")
-    grid.add_row("surface", f"{geometric['triangles']:,.0f} triangles in {geometric['parts']:,.0f} parts")
-    textures = f"{material['textures']:.0f} textures, {_bytes(material['gpu_bytes'])} on the GPU"
+    grid.add_row("surface", f"{_count(geometric['triangles'], 'triangle')} in {_count(geometric['parts'], 'part')}")
+    textures = f"{_count(material['textures'], 'texture')}, {_bytes(material['gpu_bytes'])} on the GPU"
     grid.add_row("materials", f"{material['materials']:.0f}, {textures}")
     lights = analysis.features["lighting"]["punctual_lights"]
-    grid.add_row("light", f"{lights:.0f} lights in the file, environment: {analysis.environment}")
+    grid.add_row("light", f"{_count(lights, 'light')} in the file, environment: {analysis.environment}")
     return grid
 
 
-def _scores(analysis: Analysis) -> Table:
+def _count(number: float, thing: str) -> str:
+    return f"{number:,.0f} {thing}{'' if round(number) == 1 else 's'}"
+
+
+def _scores(analysis: Analysis, cells: int) -> Table:
     grid = Table.grid(padding=(0, 2))
     for name, threshold in THRESHOLDS.items():
         value = getattr(analysis.scores, name)
         grid.add_row(
-            Text(name, style="bold"), _bar(value, threshold), Text(f"{value:.2f}"), Text(MEANINGS[name], style="dim")
+            Text(name, style="bold"),
+            _bar(value, threshold, cells),
+            Text(f"{value:.2f}"),
+            Text(MEANINGS[name], style="dim"),
         )
     if analysis.volumetrics:
         grid.add_row(Text("volumetrics", style="bold"), Text("yes"), Text(), Text("volumes, no surface", style="dim"))
     return grid
 
 
-def _bar(value: float, threshold: float) -> Text:
+def _bar(value: float, threshold: float, cells: int) -> Text:
     """A bar with a tick where the matrix asks; bright beyond it."""
-    filled, tick = round(value * BAR_CELLS), round(threshold * BAR_CELLS)
+    filled, tick = round(value * cells), round(threshold * cells)
     style = "bold green" if value > threshold else "cyan"
     bar = Text()
-    for cell in range(BAR_CELLS):
+    for cell in range(cells):
         if cell == tick:
             bar.append("┃", style="bold")
         bar.append("█" if cell < filled else "░", style=style if cell < filled else "dim")

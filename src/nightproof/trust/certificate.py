@@ -195,7 +195,8 @@ def verify_files(asset: Path, certificate: Path, *, trusted: Collection[str] | N
                     if hashlib.file_digest(stream, "sha256").hexdigest() != subject["digest"]["sha256"]:
                         raise WrongAsset(f"{beside.name} was changed after it was certified")
     except OSError as error:
-        raise StorageFailed(f"{error.filename}: {error.strerror}") from None
+        hint = "Check the path and its permissions."
+        raise StorageFailed(f"{error.filename}: {error.strerror}", hint=hint) from None
     return _holding(said)
 
 
