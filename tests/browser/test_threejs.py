@@ -88,7 +88,8 @@ def test_our_viewer_image_is_what_threejs_shows(tmp_path):
     path.write_bytes(glb)
     camera = look_at(np.array([1.0, 1.6, 5.0]), np.array([0.0, 1.0, 0.0]), yfov_rad=0.9, width_px=160, height_px=120)
     theirs = srgb(threejs.show(glb, camera, supersample=4))
-    ours = srgb(np.clip(viewer_image(Tracer(flatten(load_gltf(path)), threads=2), camera), 0, 1))
+    tracer = Tracer(flatten(load_gltf(path)), threads=2)
+    ours = srgb(np.clip(viewer_image(tracer, camera, supersamples=4), 0, 1))
     psnr_db = -10 * np.log10(np.mean((ours - theirs) ** 2))
     print(f"PSNR {psnr_db:.1f} dB")
     assert psnr_db >= 40

@@ -9,6 +9,9 @@ import pytest
 from nightproof.pipelines.baking.pipeline import BakingPipeline
 from nightproof.pipelines.baking.settings import bake_settings
 from nightproof.pipelines.pipeline import BudgetExceeded, Source
+from nightproof.rendering.tracer import Tracer
+from nightproof.rendering.viewer import viewer_image
+from nightproof.scenes.camera import look_at
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.glb import write_glb
 from nightproof.scenes.gltf import parse_glb
@@ -20,8 +23,8 @@ SMALL = {
 }  # fmt: skip
 
 
-def cube_room() -> bytes:
-    """A closed cube seen from inside, its ceiling a lamp, with a smaller cube in it."""
+def cube_room(screen: bool = False) -> bytes:
+    """A closed cube seen from inside, a lamp under its ceiling, and in it a smaller cube or a thin screen."""
     side = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
     turns = [np.roll(np.eye(3), k, axis=1) for k in range(3)]
     faces = [(side @ t + (offset * t[2])) for t in turns for offset in (0, 1)]
@@ -29,6 +32,8 @@ def cube_room() -> bytes:
     quads = [f if i % 2 == 0 else f[::-1] for i, f in enumerate(faces)]
     room = [np.asarray(q) * [4, 3, 4] for q in quads]
     block = [np.asarray(q)[::-1] * 0.8 + [1.2, 0.0, 1.2] for q in quads]
+    if screen:
+        block = [np.array([[2.6, 0, 0.4], [2.6, 0, 3.6], [2.6, 2.4, 3.6], [2.6, 2.4, 0.4]])]
     binary, views, accessors, primitives = b"", [], [], []
     for group in (room, block):
         positions = np.concatenate(group).astype(np.float32)
@@ -60,7 +65,7 @@ def cube_room() -> bytes:
             {"translation": [2, 2.6, 2], "extensions": {"KHR_lights_punctual": {"light": 0}}},
         ],
         "meshes": [{"primitives": [p]} for p in primitives],
-        "materials": [grey, grey],
+        "materials": [grey, {**grey, "doubleSided": screen}],
         "accessors": accessors,
         "bufferViews": views,
         "buffers": [{"byteLength": len(binary)}],
@@ -131,3 +136,22 @@ def test_light_that_does_not_fit_the_source_is_refused(source, tmp_path):
 def test_a_route_changes_settings_by_name():
     assert bake_settings({"policy": "draft", "viewers": 7.0}).viewers == 7
     assert bake_settings({}).max_texels == bake_settings({"policy": "standard"}).max_texels
+
+
+def test_a_thin_screen_has_light_of_its_own_on_either_side(tmp_path):
+    """One side faces the lamp. Sharing texels, both would show the same."""
+    document = parse_glb(cube_room(screen=True))
+    flat = flatten(document)
+    source = Source(replace(scene_record(document, "room.glb", flat), source_bytes=400_000), document, flat)
+    made = bake(source, tmp_path, viewers=24)
+    asset = parse_glb(made.files["asset.glb"].read_bytes())
+    assert not asset.json["materials"][0]["doubleSided"]
+    truth, shown = Tracer(flat, 1), Tracer(flatten(asset), 1)
+    brightness = []
+    for x in (0.5, 3.7):
+        camera = look_at(np.array([x, 1.2, 2.0]), np.array([2.6, 1.2, 2.0]), yfov_rad=0.5, width_px=24, height_px=24)
+        wanted = truth.render(camera, samples=256, seed=1).color.mean() * made.exposure
+        seen = viewer_image(shown, camera).mean()
+        assert seen == pytest.approx(wanted, rel=0.12)
+        brightness.append(wanted)
+    assert max(brightness) > 1.5 * min(brightness)

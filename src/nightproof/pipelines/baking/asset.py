@@ -20,6 +20,8 @@ from nightproof.scenes.glb import write_glb
 Array = np.ndarray
 
 STEPS = 65535
+LIFT_STEPS = 2
+"""Between the two sides of a surface that both have texels: 0.3 mm in a room of ten metres."""
 _U8, _U16, _U32 = 5121, 5123, 5125
 
 
@@ -82,14 +84,14 @@ class Look:
     extensions: tuple[str, ...]
 
 
-def unlit_look(pages: list[Picture]) -> Look:
-    """Output A: the page is what is seen."""
+def unlit_look(pages: list[Picture], backs: bool = True) -> Look:
+    """Output A: the page is what is seen, from behind too where `backs` have no texels of their own."""
     materials = [
         {
             "name": f"page {index}",
             "pbrMetallicRoughness": {"baseColorTexture": {"index": index}, "metallicFactor": 0, "roughnessFactor": 1},
             "extensions": {"KHR_materials_unlit": {}},
-            "doubleSided": True,  # backs show the light of their fronts; culled, they would be holes
+            "doubleSided": backs,
         }
         for index in range(len(pages))
     ]
@@ -161,7 +163,8 @@ def _primitive(
     indices, order = fetch_order(cache_order(np.ascontiguousarray(chosen, np.uint32).ravel(), count), count)
     world = flat.positions[instance.first_vertex + charts.vertex[order].astype(np.int64)].astype(np.float64)
     position = np.zeros((len(order), 4), np.uint16)
-    position[:, :3] = np.clip(np.rint((world - lower) / step), 0, STEPS)
+    steps = np.rint((world - lower) / step) + _lift(flat, atlas, number)[order]
+    position[:, :3] = np.clip(steps, 0, STEPS)
     size = [atlas.pages[page].width_px, atlas.pages[page].height_px]
     uv_px = atlas.vertex_uv_px[atlas.first_vertex[number] + order.astype(np.int64)]
     uv = np.clip(np.rint(uv_px.astype(np.float64) / size * STEPS), 0, STEPS).astype(np.uint16)
@@ -170,6 +173,29 @@ def _primitive(
         "TEXCOORD_0": _vertices(document, binary, uv, "VEC2", True),
     }
     return {"attributes": attributes, "indices": _indices(document, binary, indices, len(order)), "material": page}
+
+
+def _lift(flat: FlatScene, atlas: Atlas, number: int) -> Array:
+    """(v, 3) steps of the grid that take a surface off its other side: whoever looks meets the side that faces.
+
+    Zero for all but second sides. Whole steps after rounding keep the two apart everywhere.
+    """
+    surface = atlas.surfaces[number]
+    charts = surface.charts
+    if all(other.instance != surface.instance for other in atlas.surfaces[:number]):
+        return np.zeros((len(charts.vertex), 3))
+    first = flat.instances[surface.instance].first_vertex
+    places = flat.positions[first + charts.vertex.astype(np.int64)].astype(np.float64)
+    corners = charts.corners.astype(np.int64)
+    a, b, c = (places[corners[:, k]] for k in range(3))
+    facing = np.cross(b - a, c - a) * (-1 if surface.back else 1)
+    # Charts cut the mesh apart: copies of one vertex move as one.
+    _, owner = np.unique(charts.vertex, return_inverse=True)
+    sums = np.zeros((int(owner.max()) + 1, 3))
+    for k in range(3):
+        np.add.at(sums, owner.reshape(-1)[corners[:, k]], facing)
+    normal = sums[owner.reshape(-1)]
+    return np.rint(LIFT_STEPS * normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30))
 
 
 def _vertices(document: dict[str, Any], binary: _Binary, rows: Array, kind: str, normalized: bool) -> int:

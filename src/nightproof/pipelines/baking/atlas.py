@@ -70,6 +70,11 @@ class Atlas:
     """What all wanted densities were multiplied by to fit."""
 
     @property
+    def two_sided(self) -> bool:
+        """Whether some instance has texels on both of its sides."""
+        return len({surface.instance for surface in self.surfaces}) < len(self.surfaces)
+
+    @property
     def texels(self) -> int:
         return sum(page.width_px * page.height_px for page in self.pages)
 

@@ -50,7 +50,7 @@ def detailed_page(
         samples=DETAIL_SAMPLES,
         threads=threads,
     )
-    where, uv = _lit_place(lit, page.triangle[local], place.reshape(-1, 2))
+    where, uv = _lit_place(lit, page.triangle[local], page.back[local], place.reshape(-1, 2))
     arriving = np.zeros((len(found.texel), 3), np.float32)
     for index, image in enumerate(light):
         here = where == index
@@ -77,18 +77,19 @@ def sharpened(image: Float32[Array, "h w c"], known: Bool[Array, "h w"]) -> Floa
     return np.maximum(result, 0)
 
 
-def _lit_place(lit: Atlas, triangle: Array, place: Array) -> tuple[Array, Array]:
-    """Page and texel coordinates in the lit atlas of points on triangles of the soup."""
+def _lit_place(lit: Atlas, triangle: Array, back: Array, place: Array) -> tuple[Array, Array]:
+    """Page and texel coordinates in the lit atlas of points on sides of triangles of the soup."""
     count = max(int(page.triangle.max(initial=0)) for page in lit.pages) + 1
-    owner, local = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    owner, local = np.zeros((2, count), np.int64), np.zeros((2, count), np.int64)
     for index, page in enumerate(lit.pages):
-        owner[page.triangle] = index
-        local[page.triangle] = np.arange(len(page.triangle))
-    where = owner[triangle]
+        owner[page.back.astype(np.int64), page.triangle] = index
+        local[page.back.astype(np.int64), page.triangle] = np.arange(len(page.triangle))
+    side = back.astype(np.int64)
+    where = owner[side, triangle]
     uv = np.zeros((len(triangle), 2), np.float32)
     for index, page in enumerate(lit.pages):
         here = where == index
-        a, b, c = (page.uv_px[page.corners[local[triangle[here]], k]] for k in range(3))
+        a, b, c = (page.uv_px[page.corners[local[side[here], triangle[here]], k]] for k in range(3))
         u, v = place[here, :1], place[here, 1:]
         uv[here] = a * (1 - u - v) + b * u + c * v
     return where, uv

@@ -14,7 +14,7 @@ import numpy as np
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.baking import asset as glb
 from nightproof.pipelines.baking.atlas import Atlas, AtlasImpossible, Surface, pack
-from nightproof.pipelines.baking.charts import cut
+from nightproof.pipelines.baking.charts import Charts, cut
 from nightproof.pipelines.baking.checkpoints import Checkpoints, write_whole
 from nightproof.pipelines.baking.detail import detailed_page
 from nightproof.pipelines.baking.encode import LOSS, encode_display
@@ -42,7 +42,7 @@ from nightproof.scenes.flat import FlatScene
 
 Array = np.ndarray
 
-VERSION = "2"
+VERSION = "3"
 UNBAKEABLE_SHARE = 0.02
 """So much of what is seen may be glass or cut-outs that are baked as if they were solid."""
 BYTES_PER_TRIANGLE = 9
@@ -50,6 +50,9 @@ BYTES_PER_TEXEL = 0.16
 """Of compressed geometry and of a page under `standard`, measured in the gallery."""
 TEXELS_PER_CPU_SECOND = 9000
 EXPOSURE_VIEWS = 12
+SIDE_SIGHTINGS, SIDE_SHARE = 16, 0.01
+"""So many rays of the views, and such a share of those that meet an instance, must see its rarer side: then it gets
+texels too."""
 COARSE_TEXELS_CAP = 8_000_000
 
 
@@ -130,13 +133,13 @@ def prepare(flat: FlatScene, settings: BakeSettings, seed: int, threads: int) ->
     seen = sightings(flat, rays, cameras)
     _require_bakeable(flat, seen)
     charts = cut(flat)
-    back = _seen_from_behind(flat, seen)
-    surfaces = [Surface(i, bool(back[i]), c) for i, c in enumerate(charts)]
-    first = [instance.first_triangle for instance in flat.instances]
-    owner = np.full(len(flat.triangles), -1, np.int64)
+    surfaces = sides(flat, seen, charts)
+    first = [flat.instances[surface.instance].first_triangle for surface in surfaces]
+    owner = np.full((2, len(flat.triangles)), -1, np.int64)
     count = 0
-    for start, own in zip(first, charts, strict=True):
-        owner[start + own.triangle.astype(np.int64)] = own.chart.astype(np.int64) + count
+    for start, surface in zip(first, surfaces, strict=True):
+        own = surface.charts
+        owner[int(surface.back), start + own.triangle.astype(np.int64)] = own.chart.astype(np.int64) + count
         count += own.count
     density = chart_densities(seen, owner, count) * settings.texels_per_pixel
     packing = {"page_px": settings.page_px, "padding_px": settings.padding_px}
@@ -268,7 +271,8 @@ def _encoded(
 ) -> bytes:
     budget = source.record.source_bytes
     extras = {"pipeline": "baking", "version": VERSION, "exposure": exposure}
-    hollow = glb.unlit_look([glb.Picture(b"")] * len(shown))
+    backs = not prepared.atlas.two_sided
+    hollow = glb.unlit_look([glb.Picture(b"")] * len(shown), backs)
     empty = glb.write_asset(prepared.flat, prepared.atlas, hollow, names, extras)
     left = budget - len(empty) - 64
     whole = sum(valid.size for _, valid in shown)
@@ -280,7 +284,7 @@ def _encoded(
                 f"the light needs more than the {left} bytes that geometry leaves of the source's {budget}"
             )
         pictures.append(glb.Picture(found[0]))
-    return glb.write_asset(prepared.flat, prepared.atlas, glb.unlit_look(pictures), names, extras)
+    return glb.write_asset(prepared.flat, prepared.atlas, glb.unlit_look(pictures, backs), names, extras)
 
 
 def _exposure(prepared: Prepared, seed: int) -> float:
@@ -318,10 +322,16 @@ def _require_bakeable(flat: FlatScene, seen: Sightings) -> None:
         raise NotBakeable(f"{share:.0%} of what is seen is glass, cut out by alpha, or moves")
 
 
-def _seen_from_behind(flat: FlatScene, seen: Sightings) -> Array:
-    instance = flat.triangle_instance[seen.triangle]
-    backs = np.bincount(instance[seen.back], minlength=len(flat.instances))
-    return 2 * backs > np.bincount(instance, minlength=len(flat.instances))
+def sides(flat: FlatScene, seen: Sightings, charts: Sequence[Charts]) -> list[Surface]:
+    """The side of every instance that views see more; then, lit by itself, the other one where they see it too."""
+    instance, count = flat.triangle_instance[seen.triangle], len(flat.instances)
+    both = np.bincount(instance, minlength=count)
+    backs = np.bincount(instance[seen.back], minlength=count)
+    mostly_back = 2 * backs > both
+    rarer = np.minimum(backs, both - backs)
+    too = (rarer >= SIDE_SIGHTINGS) & (rarer >= SIDE_SHARE * both)
+    mains = [Surface(i, bool(mostly_back[i]), own) for i, own in enumerate(charts)]
+    return mains + [Surface(i, not mostly_back[i], charts[i]) for i in np.flatnonzero(too).tolist()]
 
 
 def _notes(flat: FlatScene, prepared: Prepared) -> tuple[str, ...]:
@@ -329,9 +339,13 @@ def _notes(flat: FlatScene, prepared: Prepared) -> tuple[str, ...]:
     share = 1 - float(np.mean(_solid(flat)[prepared.seen.triangle]))
     if share > 0:
         notes.append(f"{share:.1%} of what is seen is glass or cut-out, baked as if it were solid")
-    behind = float(np.mean(prepared.seen.back))
+    known = np.zeros((2, len(flat.instances)), bool)
+    for surface in prepared.atlas.surfaces:
+        known[int(surface.back), surface.instance] = True
+    seen = prepared.seen
+    behind = 1 - float(np.mean(known[seen.back.astype(np.int64), flat.triangle_instance[seen.triangle]]))
     if behind > 0.001:
-        notes.append(f"{behind:.1%} of what is seen are backs of surfaces, which show the light of their fronts")
+        notes.append(f"{behind:.1%} of what is seen are sides of surfaces that show the light of their other side")
     if prepared.atlas.scale < 0.999:
         notes.append(f"texels are {1 / prepared.atlas.scale:.2f} times as wide as the views ask for")
     return tuple(notes)

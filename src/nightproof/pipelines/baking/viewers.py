@@ -61,9 +61,14 @@ def _look(flat: FlatScene, rays: RayCaster, camera: Camera) -> tuple[Array, Arra
     return triangle, facing > 0, focal_px / np.maximum(distance, 1e-6), distance
 
 
-def chart_densities(seen: Sightings, chart_of_triangle: Int[Array, "t"], charts: int) -> Float[Array, "c"]:
-    """Texels per metre (at one texel per pixel) for every chart; −1 in `chart_of_triangle`: not in the atlas."""
-    chart = chart_of_triangle[seen.triangle]
+def chart_densities(seen: Sightings, chart_of_side: Int[Array, "2 t"], charts: int) -> Float[Array, "c"]:
+    """Texels per metre (at one texel per pixel) for every chart.
+
+    `chart_of_side`: of the front and the back of each triangle; −1: not in the atlas, and the other side is shown.
+    """
+    side = seen.back.astype(np.int64)
+    chart = chart_of_side[side, seen.triangle]
+    chart = np.where(chart >= 0, chart, chart_of_side[1 - side, seen.triangle])
     known = chart >= 0
     chart, density = chart[known], seen.pixels_per_m[known]
     if not len(chart):
