@@ -20,8 +20,8 @@ from nightproof.scenes.flat import FlatScene
 Array = np.ndarray
 
 SUPERSAMPLES = 8
-"""Side of the grid of rays in each pixel: 64 rays, as many as references have at least. With 16 an upright edge has four
-shades only; in our gallery that alone was 0.2 dB, a fifth of the error along silhouettes."""
+"""Side of the grid of rays in each pixel: 64 rays, as many as references have at least. With 16 an upright edge has
+four shades only; in our gallery that alone was 0.2 dB, a fifth of the error along silhouettes."""
 
 
 def is_unlit(flat: FlatScene) -> bool:
