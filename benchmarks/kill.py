@@ -32,6 +32,8 @@ ENDED = (0, 3)
 ORPHANS_END_WITHIN_S = 10.0
 """It takes a third of a second; the rest is for machines under load."""
 LEAST_MOMENT_S = 0.5
+LONGEST_SPELL = 0.4
+"""Of the job's length; a quarter of it on average."""
 MARK = "NIGHTPROOF_KILL_MARK"
 
 
@@ -146,12 +148,12 @@ def main() -> int:
         whole_s = time.monotonic() - started_s
         print(f"in peace: exit {first}, {whole_s:.0f} s, asset {peace.asset()[:16]}", flush=True)
         moments = random.Random(arguments.seed)
-        # A killed job goes on where it was: kills that come this much apart on average hit every part of it. Where it
-        # ends before the last of them, the rest hits it being made again.
-        longest_s = 2 * whole_s / arguments.kills
+        # A killed job goes on where it was, so short and long spells hit every part of it; long ones are needed, for a
+        # step that keeps nothing on the way (the audit) must be let through once. Where the job ends before the last
+        # kill, the rest hits it being made again.
         again = False
         while fire.hits < arguments.kills:
-            hit = fire.run_and_kill(LEAST_MOMENT_S + moments.uniform(0.0, longest_s), again=again)
+            hit = fire.run_and_kill(LEAST_MOMENT_S + LONGEST_SPELL * moments.random() ** 3 * whole_s, again=again)
             if not hit and fire.asset() != peace.asset():
                 print(f"after {fire.hits} kills the asset came out as {fire.asset()[:16]}")
                 return 1
