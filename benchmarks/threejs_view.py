@@ -2,6 +2,7 @@
 
     python benchmarks/threejs_view.py asset.glb picture.png --position 0 1 4 --target 0 1 0
 
+Our plugins for outputs B and C (nightproof-three.js) are registered, unless `plugins` brings others.
 three.js is fetched once by npm into build/threejs, which git ignores. Chromium and npm must be installed.
 """
 
@@ -15,6 +16,7 @@ import tempfile
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
 from io import BytesIO
 from pathlib import Path
 from queue import Empty, Queue
@@ -46,7 +48,10 @@ try {
   camera.matrix.decompose(camera.position, camera.quaternion, camera.scale);
   const scene = new THREE.Scene();
   scene.background = new THREE.Color(0, 0, 0);
-  scene.add((await new GLTFLoader().loadAsync('/asset.glb')).scene);
+  const {MeshoptDecoder} = await import('three/addons/libs/meshopt_decoder.module.js');
+  const loader = new GLTFLoader().setMeshoptDecoder(MeshoptDecoder);
+  for (const Plugin of Object.values(await import('/plugins.js'))) loader.register((parser) => new Plugin(parser));
+  scene.add((await loader.loadAsync('/asset.glb')).scene);
   renderer.render(scene, camera);
   renderer.domElement.toBlob(report, 'image/png');
 } catch (error) { report('error: ' + error); }
@@ -71,8 +76,13 @@ def install() -> Path:
     return CACHE
 
 
-def show(glb: bytes, camera: Camera, *, supersample: int = 1, timeout_s: float = 60) -> np.ndarray:
-    """What three.js shows: (h, w, 3) floats in [0, 1], linear light, `supersample`² points averaged per pixel."""
+def show(
+    glb: bytes, camera: Camera, *, supersample: int = 1, plugins: bytes | None = None, timeout_s: float = 60
+) -> np.ndarray:
+    """What three.js shows: (h, w, 3) floats in [0, 1], linear light, `supersample`² points averaged per pixel.
+
+    `plugins`: a module whose exports are plugins for GLTFLoader; b"" for a loader without any.
+    """
     view = {
         "width": camera.width_px * supersample,
         "height": camera.height_px * supersample,
@@ -80,7 +90,13 @@ def show(glb: bytes, camera: Camera, *, supersample: int = 1, timeout_s: float =
         "matrix": np.asarray(camera.camera_to_world).T.ravel().tolist(),
     }
     answers: Queue[bytes] = Queue()
-    files = {"/page.html": PAGE.encode(), "/view.json": json.dumps(view).encode(), "/asset.glb": glb}
+    ours = Path(str(resources.files("nightproof.pipelines.baking"))) / "threejs" / "nightproof-three.js"
+    files = {
+        "/page.html": PAGE.encode(),
+        "/view.json": json.dumps(view).encode(),
+        "/asset.glb": glb,
+        "/plugins.js": ours.read_bytes() if plugins is None else plugins,
+    }
     handler = partial(_Handler, files, answers, directory=str(install()))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, tempfile.TemporaryDirectory() as profile:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -118,7 +134,8 @@ class _Handler(SimpleHTTPRequestHandler):
             return super().do_GET()
         body = self._files[self.path]
         self.send_response(200)
-        self.send_header("Content-Type", "text/html" if self.path.endswith("html") else "application/octet-stream")
+        kinds = {"html": "text/html", "js": "text/javascript"}
+        self.send_header("Content-Type", kinds.get(self.path.rsplit(".", 1)[-1], "application/octet-stream"))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -173,6 +173,7 @@ nb::dict light(const TraceScene& owner, const Points& uv, const Corners& corners
     settings.near_m = nb::cast<float>(asked["near_m"]);
     settings.max_depth = nb::cast<int>(asked["max_depth"]);
     settings.without_emission = nb::cast<bool>(asked["without_emission"]);
+    settings.irradiance = nb::cast<bool>(asked["irradiance"]);
     const std::size_t n = texels.count;
     std::vector<float> radiance, albedo, error, sums;
     std::vector<std::uint16_t> seen, samples;

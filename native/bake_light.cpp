@@ -9,7 +9,14 @@
 namespace nightproof {
 namespace {
 
-enum Pairs : std::uint32_t { kPlaceForViewer = 1, kChoice = 2, kPlace = 3, kDirection = 4, kProbe = 5 };
+enum Pairs : std::uint32_t {
+    kPlaceForViewer = 1,
+    kChoice = 2,
+    kPlace = 3,
+    kDirection = 4,
+    kProbe = 5,
+    kOtherDirection = 6
+};
 constexpr int kProbes = 8;  // rays that find out whether an unseen texel lies within solid
 
 Vec3 operator+(Vec3 a, Vec3 b) { return {a.x + b.x, a.y + b.y, a.z + b.z}; }
@@ -87,7 +94,7 @@ bool reaches(const SceneView& scene, Vec3 origin, Vec3 direction, float limit) {
 // A place of a texel together with the direction in which a viewer sees it.
 struct Sight {
     Place place;
-    Vec3 outgoing;
+    Vec3 outgoing, eye;
     float until;  // cumulative weight
 };
 
@@ -110,7 +117,7 @@ void find_sights(const SceneView& scene, const BakePage& page, const Texel& texe
         // The texel's share of that viewer's picture; near viewers don't outshout all others.
         total += facing / distance / (distance * distance + near_m * near_m) /
                  (camera.half_width * camera.half_height);
-        sights.push_back({place, outgoing, total});
+        sights.push_back({place, outgoing, camera.position, total});
     }
 }
 
@@ -166,7 +173,7 @@ struct Sums {
     int count = 0;
 };
 
-void add(Sums& sums, Vec3 radiance, Vec3 albedo, Vec3 outgoing, bool moments) {
+void add(Sums& sums, Vec3 radiance, Vec3 albedo) {
     const double light[3] = {radiance.x, radiance.y, radiance.z}, colour[3] = {albedo.x, albedo.y, albedo.z};
     for (int k = 0; k < 3; ++k) {
         sums.radiance[k] += light[k];
@@ -176,16 +183,29 @@ void add(Sums& sums, Vec3 radiance, Vec3 albedo, Vec3 outgoing, bool moments) {
     sums.luminance += bright;
     sums.squares += bright * bright;
     ++sums.count;
-    if (!moments) return;
-    const double w[3] = {outgoing.x, outgoing.y, outgoing.z};
+}
+
+Vec3 dimmed(Vec3 light, float most) {
+    const float level = luminance(light);
+    return level > most ? light * (most / level) : light;
+}
+
+void add_pair(Sums& sums, Vec3 first, Vec3 second, Vec3 towards_first, Vec3 towards_second, float most) {
+    first = dimmed(first, most);
+    second = dimmed(second, most);
+    const Vec3 sum = (first + second) * 0.5f, w = (towards_first + towards_second) * 0.5f;
+    const Vec3 dl = first - second, dw = towards_first - towards_second;
+    const double light[3] = {sum.x, sum.y, sum.z}, mean[3] = {w.x, w.y, w.z};
+    const double change[3] = {dl.x, dl.y, dl.z}, turn[3] = {dw.x, dw.y, dw.z};
     double* m = sums.moments;
     *m++ += 1;
-    for (int i = 0; i < 3; ++i) *m++ += w[i];
+    for (int i = 0; i < 3; ++i) *m++ += mean[i];
     for (int i = 0; i < 3; ++i)
-        for (int j = i; j < 3; ++j) *m++ += w[i] * w[j];
+        for (int j = i; j < 3; ++j) *m++ += 0.5 * turn[i] * turn[j];
     for (int k = 0; k < 3; ++k) *m++ += light[k];
-    for (int k = 0; k < 3; ++k)
-        for (int i = 0; i < 3; ++i) *m++ += light[k] * w[i];
+    for (int i = 0; i < 3; ++i)
+        for (int k = 0; k < 3; ++k) *m++ += 0.5 * turn[i] * change[k];
+    *m++ += 0.5 * double(luminance(dl)) * luminance(dl);
 }
 
 double standard_error(const Sums& sums) {
@@ -201,10 +221,20 @@ struct Work {
     bool done = false, valid = true;
 };
 
+double share_of_unseen(const Work& work, float unseen) {
+    const double viewers = double(work.sights.size());
+    return viewers > 0 ? unseen / (unseen + viewers) : 1.0;
+}
+
+const Sight& sight_at(const Work& work, double choice, double share) {
+    const float wanted = static_cast<float>((choice - share) / (1 - share)) * work.sights.back().until;
+    return *std::lower_bound(work.sights.begin(), work.sights.end() - 1, wanted,
+                             [](const Sight& s, float w) { return s.until < w; });
+}
+
 PathStart start_of(const SceneView& scene, const BakePage& page, const Work& work, std::uint32_t index, float unseen) {
     const Texel& texel = work.texel;
-    const double viewers = double(work.sights.size());
-    const double share = viewers > 0 ? unseen / (unseen + viewers) : 1.0;
+    const double viewers = double(work.sights.size()), share = share_of_unseen(work, unseen);
     const double choice = bake_pair(texel.seed, index, kChoice).x;
     PathStart start{};
     start.seed = texel.seed;
@@ -219,15 +249,66 @@ PathStart start_of(const SceneView& scene, const BakePage& page, const Work& wor
         start.u = place.u;
         start.v = place.v;
     } else {
-        const float wanted = static_cast<float>((choice - share) / (1 - share)) * work.sights.back().until;
-        const auto sight = std::lower_bound(work.sights.begin(), work.sights.end() - 1, wanted,
-                                            [](const Sight& s, float w) { return s.until < w; });
-        start.direction = sight->outgoing * -1.f;
-        start.triangle = sight->place.triangle;
-        start.u = sight->place.u;
-        start.v = sight->place.v;
+        const Sight& sight = sight_at(work, choice, share);
+        start.direction = sight.outgoing * -1.f;
+        start.triangle = sight.place.triangle;
+        start.u = sight.place.u;
+        start.v = sight.place.v;
     }
     return start;
+}
+
+// The other path of a pair: from the same place, with the same random numbers, towards another viewer.
+PathStart partner_of(const SceneView& scene, const BakePage& page, const Work& work, const PathStart& start, float unseen) {
+    const Triangle& triangle = scene.triangles[start.triangle];
+    const Vec3 a = scene.corners[triangle.corner[0]].position, b = scene.corners[triangle.corner[1]].position,
+               c = scene.corners[triangle.corner[2]].position;
+    bool back = false;
+    for (const std::uint32_t* t = work.texel.first; t != work.texel.last; ++t)
+        if (page.triangle[*t] == start.triangle) back = page.back[*t];
+    const Vec3 normal = unit(cross(b - a, c - a)) * (back ? -1.f : 1.f);
+    const double share = share_of_unseen(work, unseen), choice = bake_pair(work.texel.seed, start.index, kChoice).y;
+    Vec3 outgoing;
+    if (choice < share || work.sights.empty()) {
+        outgoing = around(normal, bake_pair(work.texel.seed, start.index, kOtherDirection));
+    } else {
+        const Vec3 position = a * (1 - start.u - start.v) + b * start.u + c * start.v;
+        outgoing = unit(sight_at(work, choice, share).eye - position);
+    }
+    PathStart other = start;
+    if (dot(outgoing, normal) > 1e-3f) other.direction = outgoing * -1.f;
+    return other;
+}
+
+// All pairs of a block in one go; means of light and albedo come from the first paths.
+void bake_pairs(const SceneView& scene, const BakePage& page, const PathSettings& paths, const BakeSettings& settings,
+                std::vector<Work>& works) {
+    std::vector<PathStart> starts;
+    std::vector<Work*> owners;
+    for (Work& work : works) {
+        if (work.done) continue;
+        for (int s = 0; s < settings.least_samples; ++s) {
+            starts.push_back(start_of(scene, page, work, static_cast<std::uint32_t>(s), settings.unseen));
+            starts.push_back(partner_of(scene, page, work, starts.back(), settings.unseen));
+            owners.push_back(&work);
+        }
+    }
+    std::vector<PathResult> results(starts.size());
+    trace_paths(scene, paths, starts.data(), starts.size(), results.data());
+    const std::size_t pairs = static_cast<std::size_t>(settings.least_samples);
+    std::vector<float> levels(2 * pairs);
+    float most = 0;
+    for (std::size_t i = 0; i < owners.size(); ++i) {
+        if (i % pairs == 0) {
+            for (std::size_t k = 0; k < 2 * pairs; ++k) levels[k] = luminance(results[2 * i + k].radiance);
+            std::nth_element(levels.begin(), levels.begin() + pairs, levels.end());
+            most = kBrightest * levels[pairs] + settings.floor;
+        }
+        const PathResult &first = results[2 * i], &second = results[2 * i + 1];
+        add(owners[i]->sums, first.radiance, first.albedo);
+        add_pair(owners[i]->sums, first.radiance, second.radiance, starts[2 * i].direction * -1.f,
+                 starts[2 * i + 1].direction * -1.f, most);
+    }
 }
 
 void subtract_emission(const SceneView& scene, const std::vector<PathStart>& starts, std::vector<PathResult>& results) {
@@ -274,11 +355,13 @@ void bake_block(const SceneView& scene, const BakePage& page, const BakeTexels& 
     paths.gather = map ? &gather : nullptr;
     paths.gather_user = const_cast<GatherMap*>(map);
     paths.sobol_bounces = 4;
+    paths.white_start = settings.irradiance;
     std::vector<PathStart> starts;
     std::vector<PathResult> results;
     std::vector<Work*> owners;
     const int round = settings.least_samples;
-    for (;;) {
+    if (result.moments) bake_pairs(scene, page, paths, settings, works);
+    while (!result.moments) {
         starts.clear();
         owners.clear();
         for (Work& work : works) {
@@ -290,10 +373,9 @@ void bake_block(const SceneView& scene, const BakePage& page, const BakeTexels& 
         if (owners.empty()) break;
         results.resize(starts.size());
         trace_paths(scene, paths, starts.data(), starts.size(), results.data());
-        if (settings.without_emission) subtract_emission(scene, starts, results);
+        if (settings.without_emission && !settings.irradiance) subtract_emission(scene, starts, results);
         for (std::size_t i = 0; i < starts.size(); ++i)
-            add(owners[i / round]->sums, results[i].radiance, results[i].albedo, starts[i].direction * -1.f,
-                result.moments != nullptr);
+            add(owners[i / round]->sums, results[i].radiance, results[i].albedo);
         for (Work* work : owners) {
             const double mean = work->sums.luminance / work->sums.count;
             work->done = work->sums.count + round > settings.most_samples ||

@@ -46,9 +46,14 @@ struct BakeSettings {
     float near_m;        // distance below which closer viewers weigh no more
     int max_depth;
     bool without_emission;
+    bool irradiance;     // instead of outgoing radiance: what arrives, over π
 };
 
-constexpr int kMoments = 22;  // n, Σω (3), Σωωᵀ (xx xy xz yy yz zz), ΣL (3), ΣLω (9, by channel)
+// Sums over pairs of paths that start at one place with the same random numbers and leave towards two viewers: what
+// both scatter alike cancels, and with it most of the noise. Of pairs (ω, L), (ω', L') with Δω = ω − ω', ΔL = L − L':
+// n, Σω (3), ½ΣΔωΔωᵀ (xx xy xz yy yz zz), ΣL (3), ½ΣΔωΔL (9, by axis, then channel), ½ΣΔY² of the luminance.
+constexpr int kMoments = 23;
+constexpr float kBrightest = 3.f;  // times the texel's median: light beyond counts as that much, or one path drowns all
 
 struct BakeResult {
     float* radiance;        // RGB, mean
@@ -57,7 +62,7 @@ struct BakeResult {
     std::uint16_t* seen;    // how many viewers see the texel
     std::uint8_t* valid;    // 0: within solid, no light can be told
     std::uint16_t* samples;
-    float* moments;         // kMoments per texel, or null
+    float* moments;         // kMoments per texel: paths then come in pairs, `least_samples` of them; or null
 };
 
 constexpr std::size_t kBakeBlock = 32;  // texels whose paths advance together

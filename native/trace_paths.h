@@ -169,6 +169,15 @@ static inline bool ask_light(const SceneView& scene, const Path& path, const Sur
     return finite(arriving);
 }
 
+static const Material kWhite = {kLambert, kOpaque, {1.f, 1.f, 1.f, 1.f}, 0.f, 1.f, 1.5f};
+
+static inline void whiten(Surface& s) {
+    s.material = &kWhite;
+    s.base = grey(1);
+    s.roughness = 1.f;
+    s.metallic = s.transmission = 0.f;
+}
+
 // Shades the hit of a path. Returns false where the path ends; `asked` tells whether `shadow` was filled.
 static inline bool advance(const SceneView& scene, const PathSettings& settings, Path& path, Shadow* shadow, bool* asked) {
     *asked = false;
@@ -178,7 +187,8 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
         return false;
     }
     if (path.direct && path.layers == 0) path.result->distance = path.hit.distance;
-    const Surface s = surface_at(scene, path.hit.triangle, path.hit.u, path.hit.v, -path.direction);
+    Surface s = surface_at(scene, path.hit.triangle, path.hit.u, path.hit.v, -path.direction);
+    if (settings.white_start && path.edges == 1) whiten(s);
     const Material& material = *s.material;
     if (path.medium != kNone)
         path.throughput = path.throughput * exponential(scene.materials[path.medium].extinction * -path.hit.distance);

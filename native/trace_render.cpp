@@ -38,7 +38,7 @@ void render(const TraceScene& scene, const Matrix& camera, double yfov_rad, doub
             unsigned threads, const std::function<void(double)>& watch) {
     RenderJob job{};
     job.camera = camera_of(camera, yfov_rad, near_m, width, height);
-    job.settings = {max_depth, nullptr, nullptr, sobol_bounces, plain};
+    job.settings = {max_depth, nullptr, nullptr, sobol_bounces, plain, false};
     job.left = left;
     job.top = top;
     job.width = int(out.shape(1));

@@ -58,6 +58,9 @@ Material material_of(const nb::dict& d) {
     m.emissive_texture = use_of(d["emissive_texture"]);
     m.transmission_texture = use_of(d["transmission_texture"]);
     for (int i = 0; i < 3; ++i) m.sh_texture[i] = use_of(d["sh_textures"][i]);
+    m.sh_scale = number(d, "sh_scale");
+    m.lightmap_texture = use_of(d["lightmap"]);
+    m.lightmap_intensity = number(d, "lightmap_intensity");
     return m;
 }
 

@@ -1,4 +1,4 @@
-// What a real-time viewer shows of unlit surfaces: primary rays on a regular grid in each pixel, textures filtered for
+// What a real-time viewer shows of unlit and of lightmapped surfaces: primary rays on a regular grid in each pixel, textures filtered for
 // the distance between them, alpha blended back to front. No randomness.
 #pragma once
 #include "trace_camera.h"
@@ -27,6 +27,36 @@ static inline Texel read(const SceneView& scene, const Triangle& triangle, Weigh
     return filtered(scene, use.texture, at.u, at.v, texture_lod(scene, triangle, use, spacing));
 }
 
+// D3 of docs/spec/outgoing-sh.md: the base colour times 1 + slope · direction towards the viewer, channel by channel.
+static inline Texel turned(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material,
+                           Vec3 direction, float spacing, Texel base) {
+    const float towards[3] = {-direction.x, -direction.y, -direction.z};
+    float factor[3] = {1.f, 1.f, 1.f};
+    for (int axis = 0; axis < 3; ++axis) {
+        const Texel t = read(scene, triangle, w, material.sh_texture[axis], spacing);
+        const float s[3] = {t.r, t.g, t.b};
+        // Code 128 of 8 bits is zero.
+        for (int k = 0; k < 3; ++k) factor[k] += towards[axis] * material.sh_scale * (255.f * s[k] - 128.f) / 127.f;
+    }
+    return {base.r * high(factor[0], 0.f), base.g * high(factor[1], 0.f), base.b * high(factor[2], 0.f), base.a};
+}
+
+// Diffuse light alone, as real-time viewers add it: irradiance · base colour · (1 − metallic) / π, and the glow.
+static inline Texel lightmapped(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material,
+                                float spacing, Texel base) {
+    const Texel light = read(scene, triangle, w, material.lightmap_texture, spacing);
+    float metallic = material.metallic;
+    if (material.metal_rough_texture.texture >= 0)
+        metallic *= read(scene, triangle, w, material.metal_rough_texture, spacing).b;
+    const float share = (1.f - metallic) * material.lightmap_intensity * 0.318309886f;
+    Vec3 glow = material.emissive;
+    if (!black(glow) && material.emissive_texture.texture >= 0) {
+        const Texel t = read(scene, triangle, w, material.emissive_texture, spacing);
+        glow = glow * vec(t.r, t.g, t.b);
+    }
+    return {base.r * light.r * share + glow.x, base.g * light.g * share + glow.y, base.b * light.b * share + glow.z, base.a};
+}
+
 // Outgoing radiance and alpha of an unlit surface towards the viewer; `spacing` metres between samples there.
 static inline Texel shown(const SceneView& scene, const Hit& hit, Vec3 direction, float spacing) {
     const Triangle& triangle = scene.triangles[hit.triangle];
@@ -37,14 +67,6 @@ static inline Texel shown(const SceneView& scene, const Hit& hit, Vec3 direction
         const Texel t = read(scene, triangle, w, material.base_texture, spacing);
         color = {color.r * t.r, color.g * t.g, color.b * t.b, color.a * t.a};
     }
-    const float towards[3] = {-direction.x, -direction.y, -direction.z};
-    for (int axis = 0; axis < 3; ++axis) {
-        if (material.sh_texture[axis].texture < 0) continue;
-        const Texel t = read(scene, triangle, w, material.sh_texture[axis], spacing);
-        color.r += towards[axis] * t.r;
-        color.g += towards[axis] * t.g;
-        color.b += towards[axis] * t.b;
-    }
     if (scene.colors) {
         const float *a = scene.colors + 4 * size_t(triangle.corner[0]), *b = scene.colors + 4 * size_t(triangle.corner[1]),
                     *c = scene.colors + 4 * size_t(triangle.corner[2]);
@@ -53,6 +75,8 @@ static inline Texel shown(const SceneView& scene, const Hit& hit, Vec3 direction
         color.b *= a[2] * w.a + b[2] * w.b + c[2] * w.c;
         color.a *= a[3] * w.a + b[3] * w.b + c[3] * w.c;
     }
+    if (material.sh_texture[0].texture >= 0) color = turned(scene, triangle, w, material, direction, spacing, color);
+    if (material.lightmap_texture.texture >= 0) color = lightmapped(scene, triangle, w, material, spacing, color);
     if (material.alpha_mode == kMask) color.a = color.a >= material.alpha_cutoff ? 1.f : 0.f;
     else color.a = material.alpha_mode == kBlend ? saturate(color.a) : 1.f;
     return {high(color.r, 0.f), high(color.g, 0.f), high(color.b, 0.f), color.a};

@@ -405,14 +405,15 @@ struct Sorted {
     uint32_t missed, opaque;
 };
 
-NIGHTPROOF_INLINE Sorted sort_hits(const SceneView& scene, const Flight& f, uint32_t i, uint32_t present) {
+NIGHTPROOF_INLINE Sorted sort_hits(const SceneView& scene, const PathSettings& settings, const Flight& f, uint32_t i,
+                                   uint32_t present) {
     Sorted sorted{0, 0};
     for (uint32_t b = present; b; b &= b - 1) {
         const int k = first_of(b);
         const uint32_t triangle = f.word[kHitTriangle][i + k];
         if (triangle == kNone) {
             sorted.missed |= 1u << k;
-        } else if (f.word[kMedium][i + k] == kNone) {
+        } else if (f.word[kMedium][i + k] == kNone && !(settings.white_start && f.word[kEdges][i + k] == 0)) {
             const int kind = scene.materials[scene.triangles[triangle].material].kind;
             sorted.opaque |= static_cast<uint32_t>(kind == kLambert || kind == kPrincipled) << k;
         }
@@ -438,7 +439,7 @@ static uint32_t advance_all(const SceneView& scene, const PathSettings& settings
     uint32_t kept = 0;
     for (uint32_t i = 0; i < alive; i += kWide) {
         const uint32_t left = alive - i, present = left >= kWide ? (1u << kWide) - 1 : (1u << left) - 1;
-        const Sorted sorted = settings.plain ? Sorted{0, 0} : sort_hits(scene, f, i, present);
+        const Sorted sorted = settings.plain ? Sorted{0, 0} : sort_hits(scene, settings, f, i, present);
         uint32_t on = 0;
         for (uint32_t b = present & ~(sorted.missed | sorted.opaque); b; b &= b - 1)
             on |= static_cast<uint32_t>(advance_one(scene, settings, f, i + first_of(b), results, shadows)) << first_of(b);

@@ -79,7 +79,10 @@ struct Material {
     bool double_sided;
     bool textured;  // base colour, metal and roughness or normals
     TextureUse base_texture, metal_rough_texture, normal_texture, emissive_texture, transmission_texture;
-    TextureUse sh_texture[3];
+    TextureUse sh_texture[3];     // slopes of the outgoing radiance along x, y, z; viewers only
+    float sh_scale;               // of the slopes
+    TextureUse lightmap_texture;  // irradiance over intensity; viewers only
+    float lightmap_intensity;
 };
 
 enum LightKind : int { kTriangleLight = 0, kPointLight = 1, kSpotLight = 2, kDirectionalLight = 3 };
@@ -168,6 +171,7 @@ struct PathSettings {
     void* gather_user;
     int sobol_bounces;    // so many bounces take low-discrepancy samples, the rest hashed ones
     bool plain;           // shade one path at a time: the twin that the vector code is tested against
+    bool white_start;     // the first surface scatters as a white diffuser and doesn't glow: irradiance / π comes back
 };
 
 // A surface point as the shading sees it, for callers who do their own integration.

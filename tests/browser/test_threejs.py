@@ -15,7 +15,7 @@ from nightproof.rendering.viewer import viewer_image
 from nightproof.scenes.camera import look_at
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.glb import write_glb
-from nightproof.scenes.gltf import load_gltf
+from nightproof.scenes.gltf import load_gltf, parse_glb
 
 _SPEC = importlib.util.spec_from_file_location(
     "threejs_view", Path(__file__).parents[2] / "benchmarks" / "threejs_view.py"
@@ -86,11 +86,105 @@ def test_our_viewer_image_is_what_threejs_shows(tmp_path):
     glb = baked_like_glb()
     path = tmp_path / "baked.glb"
     path.write_bytes(glb)
-    camera = look_at(np.array([1.0, 1.6, 5.0]), np.array([0.0, 1.0, 0.0]), yfov_rad=0.9, width_px=160, height_px=120)
-    theirs = srgb(threejs.show(glb, camera, supersample=4))
-    tracer = Tracer(flatten(load_gltf(path)), threads=2)
-    ours = srgb(np.clip(viewer_image(tracer, camera, supersamples=4), 0, 1))
-    psnr_db = -10 * np.log10(np.mean((ours - theirs) ** 2))
-    print(f"PSNR {psnr_db:.1f} dB")
-    assert psnr_db >= 40
-    assert -10 * np.log10(np.mean((ours[::-1] - theirs) ** 2)) < 25
+    theirs, ours = srgb(threejs.show(glb, CAMERA, supersample=4)), ours_of(path)
+    print(f"PSNR {psnr_db(ours, theirs):.1f} dB")
+    assert psnr_db(ours, theirs) >= 40
+    assert psnr_db(ours[::-1], theirs) < 25
+
+
+def test_light_that_turns_with_the_viewer_is_what_threejs_shows_with_our_loader(tmp_path):
+    """Output C: ≥ 40 dB; without the loader three.js shows the base colour, which is far off."""
+    path = tmp_path / "turning.glb"
+    path.write_bytes(turning_glb())
+    theirs, ours = srgb(threejs.show(path.read_bytes(), CAMERA, supersample=4)), ours_of(path)
+    plain = srgb(threejs.show(path.read_bytes(), CAMERA, supersample=4, plugins=b""))
+    print(f"PSNR {psnr_db(ours, theirs):.1f} dB, without the loader {psnr_db(ours, plain):.1f} dB")
+    assert psnr_db(ours, theirs) >= 40
+    assert psnr_db(ours, plain) < 30
+
+
+LIKE_HUBS = b"""
+export class Lightmap {
+  constructor(parser) { this.parser = parser; this.name = 'MOZ_lightmap'; }
+  loadMaterial(index) {
+    const material = this.parser.json.materials[index];
+    const said = material.extensions && material.extensions.MOZ_lightmap;
+    if (!said || this.busy) return null;
+    this.busy = true;  // the material itself comes from the loader
+    const both = [this.parser.loadMaterial(index), this.parser.getDependency('texture', said.index)];
+    this.busy = false;
+    return Promise.all(both).then(([made, map]) => {
+      map = map.clone();
+      map.channel = 1;
+      map.colorSpace = 'srgb';
+      made.lightMap = map;
+      made.lightMapIntensity = said.intensity;
+      return made;
+    });
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("plugins", [None, LIKE_HUBS], ids=["ours", "like Hubs'"])
+def test_a_lightmap_is_what_threejs_shows(tmp_path, plugins):
+    """Output B: ≥ 40 dB, by our plugin and by one that does what Hubs does."""
+    path = tmp_path / "lightmapped.glb"
+    path.write_bytes(lightmapped_glb())
+    theirs, ours = srgb(threejs.show(path.read_bytes(), CAMERA, supersample=4, plugins=plugins)), ours_of(path)
+    print(f"PSNR {psnr_db(ours, theirs):.1f} dB")
+    assert psnr_db(ours, theirs) >= 40
+    assert theirs.std() > 0.05
+
+
+CAMERA = look_at(np.array([1.0, 1.6, 5.0]), np.array([0.0, 1.0, 0.0]), yfov_rad=0.9, width_px=160, height_px=120)
+
+
+def ours_of(path):
+    return srgb(np.clip(viewer_image(Tracer(flatten(load_gltf(path)), threads=2), CAMERA, supersamples=4), 0, 1))
+
+
+def psnr_db(ours, theirs):
+    return -10 * np.log10(np.mean((ours - theirs) ** 2))
+
+
+def with_pictures(change):
+    """The scene above with three more pictures, TEXCOORD_0 that means something, and `change` made to its JSON."""
+    document = parse_glb(baked_like_glb())
+    json, binary = document.json, bytearray(document._buffer(0))
+    y, x = np.mgrid[0:64, 0:64] / 64
+    for phase in (0.0, 1.3, 2.6):
+        wave = np.stack([np.sin(5 * x + phase), np.cos(4 * y + phase), np.sin(3 * (x + y) + phase)], -1)
+        png = BytesIO()
+        Image.fromarray((128 + 110 * wave).astype(np.uint8)).save(png, "PNG")
+        binary += b"\0" * (-len(binary) % 4)
+        json["bufferViews"].append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(png.getvalue())})
+        binary += png.getvalue()
+        json["images"].append({"bufferView": len(json["bufferViews"]) - 1, "mimeType": "image/png"})
+        json["textures"].append({"source": len(json["images"]) - 1, "sampler": 0})
+    json["buffers"] = [{"byteLength": len(binary)}]
+    json["nodes"][0] |= {"translation": [0.2, 0.1, 0.0], "scale": [0.9, 0.9, 0.9]}
+    change(json)
+    return write_glb(json, bytes(binary))
+
+
+def turning_glb() -> bytes:
+    def change(json):
+        slopes = {axis: {"index": 1 + k, "texCoord": 1} for k, axis in enumerate("xyz")}
+        json["materials"][0]["extensions"]["NIGHTPROOF_outgoing_sh"] = slopes | {"scale": 0.6}
+        json["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"]["texCoord"] = 0
+        json["extensionsUsed"].append("NIGHTPROOF_outgoing_sh")
+
+    return with_pictures(change)
+
+
+def lightmapped_glb() -> bytes:
+    def change(json):
+        json["materials"][0] = {
+            "pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, "metallicFactor": 0.25, "roughnessFactor": 0.5},
+            "emissiveFactor": [0.1, 0.05, 0.2],
+            "extensions": {"MOZ_lightmap": {"index": 1, "texCoord": 1, "intensity": 3.5}},
+        }
+        json["extensionsUsed"] = ["MOZ_lightmap"]
+
+    return with_pictures(change)

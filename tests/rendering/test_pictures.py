@@ -108,16 +108,37 @@ def test_a_viewer_refuses_lit_surfaces(room, view):
 
 def test_spherical_harmonics_turn_with_the_viewer():
     flat = unlit_wall(np.full((2, 2, 4), 255, np.uint8))
-    slope = Texture(np.full((1, 1, 4), -0.5, np.float32), srgb=False)
+    slope, level = (Texture(np.full((1, 1, 4), code, np.uint8), srgb=False) for code in (64, 128))
     flat_sh = replace(
         flat,
-        textures=(*flat.textures, slope, Texture(np.zeros((1, 1, 4), np.float32), srgb=False)),
-        materials=(replace(flat.materials[0], sh_textures=(TextureUse(2), TextureUse(2), TextureUse(1))),),
+        textures=(*flat.textures, slope, level),
+        materials=(
+            replace(flat.materials[0], sh_textures=(TextureUse(2), TextureUse(2), TextureUse(1)), sh_scale=0.5),
+        ),
     )
     shown = viewer_image(
         Tracer(flat_sh, threads=1), look_at(np.array([0, 0, 9.0]), np.zeros(3), yfov_rad=0.01, width_px=2, height_px=2)
     )
-    np.testing.assert_allclose(shown, 0.5, atol=1e-3)  # 1 + z · (−½)
+    np.testing.assert_allclose(shown, 1 - 0.5 * 64 / 127, atol=1e-3)
+
+
+def test_a_lightmap_is_shown_as_diffuse_light_and_the_glow():
+    """Irradiance · base · (1 − metallic) / π + emission; a scene with other lit surfaces is still refused."""
+    flat = unlit_wall(np.full((2, 2, 4), 255, np.uint8))
+    texel = Texture(np.full((1, 1, 4), 51, np.uint8), srgb=False)
+    material = replace(
+        flat.materials[0],
+        unlit=False,
+        metallic=0.25,
+        emissive=(0.1, 0.0, 0.0),
+        lightmap=TextureUse(1),
+        lightmap_intensity=4.0,
+    )
+    lit = replace(flat, textures=(*flat.textures, texel), materials=(material,))
+    shown = viewer_image(
+        Tracer(lit, threads=1), look_at(np.array([0, 0, 9.0]), np.zeros(3), yfov_rad=0.01, width_px=2, height_px=2)
+    )
+    np.testing.assert_allclose(shown[0, 0], 0.75 * 0.2 * 4 / np.pi + np.array([0.1, 0, 0]), rtol=1e-4)
 
 
 class Memory(dict):

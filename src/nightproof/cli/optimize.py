@@ -36,7 +36,10 @@ def optimize(
     environment: EnvironmentName = "auto",
     outputs: Annotated[
         Literal["A", "A,B", "A,C", "A,B,C"],
-        typer.Option("--outputs", help="What a bake writes; only A is built, B and C are noted as missing."),
+        typer.Option(
+            "--outputs",
+            help="What a bake writes: A, for every viewer; B, materials and a lightmap; C, light that turns with you.",
+        ),
     ] = "A",
     seed: Seed = 0,
     deadline: Deadline = "24h",
@@ -50,7 +53,8 @@ def optimize(
 ) -> None:
     """Make a real-time asset of SCENE, measure it, and certify what was measured.
 
-    Writes asset.glb, certificate.json, report.html and job.json below --out. Stopped at any time, the same command
+    Writes asset.glb, certificate.json, report.html and job.json below --out, and for --outputs B and C files of their
+    own beside asset.glb, which is the one that is measured. Stopped at any time, the same command
     carries on where it was. Exit code 0: done and certified; 3: done, but not certified.
 
     Example: nightproof optimize room.glb --out room/ --policy draft

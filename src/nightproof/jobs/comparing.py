@@ -66,7 +66,7 @@ def compare_files(
     Raises `UnusableInput` where either file cannot be read, `StorageFailed` where the page cannot be written.
     """
     from nightproof.rendering.auditor import probe
-    from nightproof.rendering.viewer import is_unlit
+    from nightproof.rendering.viewer import carries_light, is_unlit
     from nightproof.report.facts import ComparisonInput, MetricFacts
     from nightproof.report.page import render_comparison
     from nightproof.trust.metrics import METRICS
@@ -79,13 +79,15 @@ def compare_files(
     require_writable(out.parent)
     analysis = analyse(source, environment=environment, threads=threads)
     source = lit(source, environment, analysis)
-    unlit, unknown = is_unlit(made.flat), analysis.unknown_materials
+    unknown = analysis.unknown_materials
+    baked = _baked_exposure(made.document.json)
+    unlit = is_unlit(made.flat) or (baked is not None and carries_light(made.flat))
     task = Task(
         source_sha256=source.record.source_sha256,
         asset_sha256=made.record.source_sha256,
         policy=named_policy(policy),
         complexity=analysis.scores.complexity,
-        exposure=_baked_exposure(made.document.json) or exposure_of(source, seed, threads),
+        exposure=baked or exposure_of(source, seed, threads),
         environment=analysis.environment,
         shading="unlit" if unlit else "lit",
         renderer=references_by(unknown) if unknown and probe().variant else "native",

@@ -13,6 +13,7 @@ from nightproof.records.asset import Asset, AssetFile
 from nightproof.records.route import Route
 
 SAFE_PIPELINE = "packing"
+OUTPUTS = "outputs"
 EXPOSURE_VIEWS = 8
 EXPOSURE_SIDE_PX = 64
 EXPOSURE_SAMPLES = 16
@@ -48,7 +49,17 @@ def make_asset(
 
 
 def _packed_instead(route: Route, reason: str) -> Route:
-    return replace(route, pipeline=SAFE_PIPELINE, fallback_reason=f"{route.pipeline} gave up: {reason}", parameters={})
+    kept = {name: value for name, value in route.parameters.items() if name == OUTPUTS}
+    return replace(
+        route, pipeline=SAFE_PIPELINE, fallback_reason=f"{route.pipeline} gave up: {reason}", parameters=kept
+    )
+
+
+def _unserved(route: Route) -> tuple[str, ...]:
+    asked = str(route.parameters.get(OUTPUTS, "A"))
+    if route.pipeline == "baking" or asked == "A":
+        return ()
+    return (f"outputs {asked} were asked for; only bakes have them, and this asset was made by {route.pipeline}",)
 
 
 def _made(
@@ -78,7 +89,7 @@ def _made(
         shading=made.shading,
         exposure=exposure,
         environment=environment,
-        notes=made.notes,
+        notes=(*made.notes, *_unserved(route)),
         work=_work(made, watch),
     )
 

@@ -25,7 +25,7 @@ class Request(Record):
     environment: str
     """`auto`, `none`, `studio`, `sky`, or the SHA-256 of the user's file."""
     outputs: str
-    """Bake outputs besides the portable one, e.g. `A,B`."""
+    """What a bake writes, e.g. `A,B`; A is the portable one, always there."""
     seed: int
     deadline_h: float
     region: str

@@ -85,6 +85,9 @@ def _material(material: Material) -> dict[str, Any]:
         "emissive_texture": _use(material.emissive_texture),
         "transmission_texture": _use(material.transmission_texture),
         "sh_textures": [_use(use) for use in material.sh_textures or (None, None, None)],
+        "sh_scale": material.sh_scale,
+        "lightmap": _use(material.lightmap),
+        "lightmap_intensity": material.lightmap_intensity,
     }
 
 
@@ -161,6 +164,7 @@ def _uses(material: Material) -> list[TextureUse]:
         material.normal_texture,
         material.emissive_texture,
         material.transmission_texture,
+        material.lightmap,
         *(material.sh_textures or ()),
     )
     return [use for use in uses if use is not None]

@@ -2,7 +2,8 @@
 
 Unlit surfaces hold their outgoing radiance: a viewer looks it up, mip-mapped, and so do we, on a regular grid in each
 pixel under the same box filter that reference pictures have. No light is computed and no randomness enters. First-order
-SH (`Material.sh_textures`) adds direction · SH, as the loader that goes with it does.
+SH (`Material.sh_textures`) turns with the direction, as the loader that goes with it does. A lightmap
+(`Material.lightmap`) is shown as three.js and Hubs show it where no other light is: diffuse, plus the glow.
 
 An asset with lit surfaces is path traced with the reference's samples and seed: noise common to both cancels.
 """
@@ -29,6 +30,12 @@ def is_unlit(flat: FlatScene) -> bool:
     return all(flat.materials[index].unlit for index in np.unique(flat.triangle_material))
 
 
+def carries_light(flat: FlatScene) -> bool:
+    """Whether every surface that is seen carries its light: as radiance, or in a lightmap."""
+    seen = (flat.materials[index] for index in np.unique(flat.triangle_material))
+    return all(material.unlit or material.lightmap is not None for material in seen)
+
+
 def viewer_image(
     tracer: Tracer,
     camera: Camera,
@@ -36,12 +43,12 @@ def viewer_image(
     crop: tuple[int, int, int, int] | None = None,
     supersamples: int = SUPERSAMPLES,
 ) -> Float32[Array, "h w 3"]:
-    """Radiance that a viewer shows of an unlit asset; the environment behind it where the scene has one.
+    """Radiance that a viewer shows of an unlit or lightmapped asset; the environment behind it where the scene has one.
 
     Raises:
         ValueError: the asset has lit surfaces, which would come out flat: see `traced_image`.
     """
-    if not is_unlit(tracer.flat):
+    if not carries_light(tracer.flat):
         raise ValueError("the asset has lit surfaces")
     left, top, width, height = crop or (0, 0, camera.width_px, camera.height_px)
     if min(left, top, width, height) < 0 or left + width > camera.width_px or top + height > camera.height_px:

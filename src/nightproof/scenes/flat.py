@@ -121,7 +121,12 @@ class Material:
     """KHR_materials_specular. 0 with metallic 0 makes the material plainly Lambertian."""
     specular_color: tuple[float, float, float] = (1.0, 1.0, 1.0)
     sh_textures: tuple[TextureUse, TextureUse, TextureUse] | None = None
-    """First-order SH of outgoing radiance, one texture per direction x, y, z (output C of the bake); unlit only."""
+    """Slopes of the outgoing radiance along x, y, z (output C of the bake, docs/spec/outgoing-sh.md); unlit only."""
+    sh_scale: float = 1.0
+    lightmap: TextureUse | None = None
+    """MOZ_lightmap: what a viewer adds as diffuse light (output B of the bake). Light transport does not read it."""
+    lightmap_intensity: float = 1.0
+    """Irradiance = intensity · texel."""
     clearcoat: Clearcoat | None = None
     sheen: Sheen | None = None
     anisotropy: Anisotropy | None = None

@@ -13,11 +13,12 @@ from nightproof.scenes.specular_glossiness import GLOSSINESS, converted
 from nightproof.scenes.textures import TextureTable
 
 ALPHA_MODES = ("OPAQUE", "MASK", "BLEND")
-LIGHTMAP_SH = "NIGHTPROOF_lightmap_sh"
+OUTGOING_SH = "NIGHTPROOF_outgoing_sh"
+LIGHTMAP = "MOZ_lightmap"
 WORKFLOW = frozenset(
     "KHR_materials_" + name
     for name in ("unlit", "emissive_strength", "transmission", "ior", "volume", "specular", "pbrSpecularGlossiness")
-) | {"KHR_materials_variants", "KHR_texture_transform", LIGHTMAP_SH}
+) | {"KHR_materials_variants", "KHR_texture_transform", OUTGOING_SH, LIGHTMAP}
 OFF_BY_DEFAULT: dict[str, tuple[str, ...]] = {
     "KHR_materials_clearcoat": ("clearcoatFactor",),
     "KHR_materials_sheen": ("sheenColorFactor",),
@@ -159,12 +160,17 @@ class _Reader:
         rotation = extension.number("anisotropyRotation", 0.0)
         return {"anisotropy": Anisotropy(strength, rotation, self.texture(extension, "anisotropyTexture", "value"))}
 
-    def lightmap_sh(self, extension: Fields) -> dict[str, Any]:
-        """Output C of the bake: the first band of the outgoing radiance, one texture per axis (see docs)."""
-        uses = [self.texture(extension, name, "value", LIGHTMAP_SH) for name in ("x", "y", "z")]
+    def outgoing_sh(self, extension: Fields) -> dict[str, Any]:
+        """Output C of the bake: how the outgoing radiance changes along each axis (docs/spec/outgoing-sh.md)."""
+        uses = [self.texture(extension, name, "value", OUTGOING_SH) for name in ("x", "y", "z")]
         if any(use is None for use in uses):
             raise extension.broken("", "needs the textures x, y and z")
-        return {"sh_textures": tuple(uses)}
+        return {"sh_textures": tuple(uses), "sh_scale": extension.number("scale", 1.0, 0)}
+
+    def lightmap(self, extension: Fields) -> dict[str, Any]:
+        """Output B of the bake, and what Mozilla Hubs reads: the extension is a textureInfo with an intensity."""
+        use, _ = self.table.use(self.fields.child("extensions"), LIGHTMAP, "color")
+        return {"lightmap": use, "lightmap_intensity": extension.number("intensity", 1.0, 0)}
 
 
 _EXTENSIONS: dict[str, Callable[[_Reader, Fields], dict[str, Any]]] = {
@@ -175,7 +181,8 @@ _EXTENSIONS: dict[str, Callable[[_Reader, Fields], dict[str, Any]]] = {
     "KHR_materials_clearcoat": _Reader.clearcoat,
     "KHR_materials_sheen": _Reader.sheen,
     "KHR_materials_anisotropy": _Reader.anisotropy,
-    LIGHTMAP_SH: _Reader.lightmap_sh,
+    OUTGOING_SH: _Reader.outgoing_sh,
+    LIGHTMAP: _Reader.lightmap,
 }
 
 

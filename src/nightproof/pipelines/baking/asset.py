@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from nightproof.pipelines.baking.atlas import Atlas, Surface
 from nightproof.pipelines.packing.codec import cache_order, encode_triangles, encode_vertices, fetch_order
@@ -98,8 +98,35 @@ def unlit_look(pages: list[Picture], backs: bool = True) -> Look:
     return Look(materials, pages, ("KHR_materials_unlit",))
 
 
-def write_asset(flat: FlatScene, atlas: Atlas, look: Look, names: list[str], extras: dict[str, Any]) -> bytes:
-    """The GLB. `names` are those of the instances' nodes."""
+def pairs_of_pages(atlas: Atlas, second: Atlas) -> list[tuple[int, int]]:
+    """Which pages of two atlases of the same surfaces meet on a triangle: one material each, in this order."""
+    met = {
+        pair
+        for number, surface in enumerate(atlas.surfaces)
+        for pair in zip(
+            triangle_page(atlas, number, surface).tolist(),
+            triangle_page(second, number, surface).tolist(),
+            strict=True,
+        )
+    }
+    return sorted(met)
+
+
+def write_asset(
+    flat: FlatScene,
+    atlas: Atlas,
+    look: Look,
+    names: list[str],
+    extras: dict[str, Any],
+    second: Atlas | None = None,
+) -> bytes:
+    """The GLB. `names` are those of the instances' nodes.
+
+    With a `second` atlas of the same surfaces, its coordinates are TEXCOORD_1, and materials are those of
+    `pairs_of_pages`; else one per page.
+    """
+    atlases = [atlas] if second is None else [atlas, second]
+    groups = [(page,) for page in range(len(atlas.pages))] if second is None else pairs_of_pages(atlas, second)
     binary = _Binary()
     lower, upper = flat.bounds_m
     step = max(float(np.max(upper - lower)), 1e-9) / STEPS
@@ -118,15 +145,16 @@ def write_asset(flat: FlatScene, atlas: Atlas, look: Look, names: list[str], ext
     for number, surface in enumerate(atlas.surfaces):
         if not len(surface.charts.triangle):
             continue
+        on = np.stack([triangle_page(each, number, surface) for each in atlases], axis=1)
         primitives = [
-            _primitive(document, binary, flat, atlas, number, surface, page, lower, step)
-            for page in range(len(atlas.pages))
-            if (_triangle_page(atlas, number, surface) == page).any()
+            _primitive(document, binary, flat, atlases, number, surface, pages, material, lower, step)
+            for material, pages in enumerate(groups)
+            if (on == pages).all(axis=1).any()
         ]
         children.append(len(nodes))
         nodes.append({"name": names[number], "mesh": len(document["meshes"])})
         document["meshes"].append({"name": names[number], "primitives": primitives})
-    roots = [0, *_add_cameras(document, flat, nodes)]
+    roots = [0, *add_cameras(document, flat, nodes)]
     document["nodes"] = nodes
     document["scenes"] = [{"nodes": roots}]
     _add_pictures(document, binary, look)
@@ -140,7 +168,7 @@ def write_asset(flat: FlatScene, atlas: Atlas, look: Look, names: list[str], ext
     return write_glb(document, bytes(binary.data))
 
 
-def _triangle_page(atlas: Atlas, number: int, surface: Surface) -> Array:
+def triangle_page(atlas: Atlas, number: int, surface: Surface) -> Array:
     return atlas.vertex_page[atlas.first_vertex[number] + surface.charts.corners[:, 0].astype(np.int64)]
 
 
@@ -148,34 +176,40 @@ def _primitive(
     document: dict[str, Any],
     binary: _Binary,
     flat: FlatScene,
-    atlas: Atlas,
+    atlases: list[Atlas],
     number: int,
     surface: Surface,
-    page: int,
+    pages: tuple[int, ...],
+    material: int,
     lower: Float32[Array, "3"],
     step: float,
 ) -> dict[str, Any]:
     charts, instance = surface.charts, flat.instances[surface.instance]
-    chosen = charts.corners[_triangle_page(atlas, number, surface) == page]
+    on = np.stack([triangle_page(atlas, number, surface) for atlas in atlases], axis=1)
+    chosen = charts.corners[(on == pages).all(axis=1)]
     if surface.back:
         chosen = chosen[:, ::-1]
     count = len(charts.vertex)
     indices, order = fetch_order(cache_order(np.ascontiguousarray(chosen, np.uint32).ravel(), count), count)
     world = flat.positions[instance.first_vertex + charts.vertex[order].astype(np.int64)].astype(np.float64)
     position = np.zeros((len(order), 4), np.uint16)
-    steps = np.rint((world - lower) / step) + _lift(flat, atlas, number)[order]
+    steps = np.rint((world - lower) / step) + lift(flat, atlases[0], number)[order]
     position[:, :3] = np.clip(steps, 0, STEPS)
+    attributes = {"POSITION": _vertices(document, binary, position, "VEC3", False)}
+    for index, (atlas, page) in enumerate(zip(atlases, pages, strict=True)):
+        uv = np.clip(np.rint(page_uv(atlas, number, page, order) * STEPS), 0, STEPS).astype(np.uint16)
+        attributes[f"TEXCOORD_{index}"] = _vertices(document, binary, uv, "VEC2", True)
+    return {"attributes": attributes, "indices": _indices(document, binary, indices, len(order)), "material": material}
+
+
+def page_uv(atlas: Atlas, number: int, page: int, vertex: Array) -> Float[Array, "v 2"]:
+    """Texture coordinates of vertices of a surface's charts, in [0, 1] of their page."""
     size = [atlas.pages[page].width_px, atlas.pages[page].height_px]
-    uv_px = atlas.vertex_uv_px[atlas.first_vertex[number] + order.astype(np.int64)]
-    uv = np.clip(np.rint(uv_px.astype(np.float64) / size * STEPS), 0, STEPS).astype(np.uint16)
-    attributes = {
-        "POSITION": _vertices(document, binary, position, "VEC3", False),
-        "TEXCOORD_0": _vertices(document, binary, uv, "VEC2", True),
-    }
-    return {"attributes": attributes, "indices": _indices(document, binary, indices, len(order)), "material": page}
+    uv_px = atlas.vertex_uv_px[atlas.first_vertex[number] + vertex.astype(np.int64)]
+    return uv_px.astype(np.float64) / size
 
 
-def _lift(flat: FlatScene, atlas: Atlas, number: int) -> Array:
+def lift(flat: FlatScene, atlas: Atlas, number: int) -> Array:
     """(v, 3) steps of the grid that take a surface off its other side: whoever looks meets the side that faces.
 
     Zero for all but second sides. Whole steps after rounding keep the two apart everywhere.
@@ -220,7 +254,7 @@ def _indices(document: dict[str, Any], binary: _Binary, indices: Array, vertices
     return len(document["accessors"]) - 1
 
 
-def _add_cameras(document: dict[str, Any], flat: FlatScene, nodes: list[dict[str, Any]]) -> list[int]:
+def add_cameras(document: dict[str, Any], flat: FlatScene, nodes: list[dict[str, Any]]) -> list[int]:
     added = []
     for camera in flat.cameras:
         document.setdefault("cameras", []).append(

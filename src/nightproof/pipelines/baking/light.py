@@ -35,6 +35,8 @@ class Sampling:
     near_m: float
     max_depth: int
     without_emission: bool = False
+    irradiance: bool = False
+    """Instead of outgoing radiance: what arrives, over π. The albedo is then 1."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class LitPage:
     valid: Bool[Array, "h w"]
     """Covered, and not within solid."""
     samples: UInt16[Array, "h w"]
-    moments: Float32[Array, "h w 22"] | None
+    moments: Float32[Array, "h w 23"] | None
+    """How light changes with direction, from pairs of paths: native/bake_light.h says what is summed."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ _FIELDS = {
     "seen": (1, np.uint16),
     "valid": (1, np.uint8),
     "samples": (1, np.uint16),
-    "moments": (22, np.float32),
+    "moments": (23, np.float32),
 }
 
 

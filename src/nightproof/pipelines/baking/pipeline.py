@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float32
 
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.baking import asset as glb
@@ -17,6 +19,7 @@ from nightproof.pipelines.baking.atlas import Atlas, AtlasImpossible, Surface, p
 from nightproof.pipelines.baking.charts import Charts, cut
 from nightproof.pipelines.baking.checkpoints import Checkpoints, write_whole
 from nightproof.pipelines.baking.detail import detailed_page
+from nightproof.pipelines.baking.directional import directional_page
 from nightproof.pipelines.baking.encode import LOSS, encode_display
 from nightproof.pipelines.baking.fill import fill
 from nightproof.pipelines.baking.light import (
@@ -28,6 +31,7 @@ from nightproof.pipelines.baking.light import (
     light_pages,
     page_covers,
 )
+from nightproof.pipelines.baking.outputs import Further, directional_files, lightmap_files
 from nightproof.pipelines.baking.settings import BakeSettings, bake_settings
 from nightproof.pipelines.baking.smooth import bare_light, chart_map, smooth
 from nightproof.pipelines.baking.viewers import Sightings, camera_rows, chart_densities, sightings, viewers
@@ -54,6 +58,8 @@ SIDE_SIGHTINGS, SIDE_SHARE = 16, 0.01
 """So many rays of the views, and such a share of those that meet an instance, must see its rarer side: then it gets
 texels too."""
 COARSE_TEXELS_CAP = 8_000_000
+STAGES = {"B": "irradiance", "C": "slopes"}
+"""What outputs besides A need to know of the light, and output A does not."""
 
 
 @dataclass(frozen=True)
@@ -108,20 +114,35 @@ class BakingPipeline:
         prepared = prepare(flat, settings, seed, threads)
         progress(0.05, "seeing the light")
         exposure = _exposure(prepared, seed)
-        pages = bake(prepared, settings, seed, exposure, checkpoints, threads, _within(progress, 0.08, 0.9))
+        stages = ["final"] + [stage for name, stage in STAGES.items() if name in settings.wanted_outputs]
+        lit = {}
+        for number, stage in enumerate(stages):
+            part = _within(progress, *(0.08 + 0.82 * (number + k) / len(stages) for k in (0, 1)))
+            lit[stage] = bake(prepared, settings, seed, exposure, checkpoints, threads, part, stage)
+        pages = lit["final"]
         progress(0.9, "filtering")
-        shown = finish(prepared, pages, settings, threads)
+        calm = calm_light(prepared, pages, settings, threads)
+        shown = finish(prepared, pages, calm, threads)
         progress(0.96, "writing")
         names = _names(source, prepared.atlas.surfaces)
-        data = _encoded(source, prepared, shown, exposure, names, settings.page_loss)
-        path = scratch / "asset.glb"
-        write_whole(path, data)
+        written = {"asset.glb": _encoded(source, prepared, shown, exposure, names, settings.page_loss)}
+        notes = _notes(flat, prepared)
+        if "B" in settings.wanted_outputs:
+            progress(0.97, "writing the lightmap")
+            further = _lightmap(source, prepared, lit[STAGES["B"]], exposure, names, settings, threads)
+            written, notes = written | further.files, (*notes, further.note)
+        if "C" in settings.wanted_outputs:
+            progress(0.98, "writing light by direction")
+            further = _directional(source, prepared, lit[STAGES["C"]], calm, exposure, names, settings, threads)
+            written, notes = written | further.files, (*notes, further.note)
+        for name, data in written.items():
+            write_whole(scratch / name, data)
         progress(1.0, "baked")
         return Made(
-            files={"asset.glb": path},
+            files={name: scratch / name for name in written},
             shading="unlit",
             exposure=exposure,
-            notes=(*_notes(flat, prepared), *_missing_outputs(settings)),
+            notes=notes,
             work={"cpu_seconds": time.process_time() - started, "texels": float(prepared.lit.texels)},
         )
 
@@ -168,8 +189,13 @@ def bake(
     checkpoints: Checkpoints,
     threads: int,
     progress: Callable[[float, str], None],
+    stage: str = "final",
 ) -> list[LitPage]:
-    """Light the coarse map bounce by bounce, then every texel of the atlas."""
+    """Light the coarse map bounce by bounce, then every texel of the atlas.
+
+    Stage `final` tells the light that leaves, `irradiance` what arrives over π, `slopes` how what leaves changes with
+    direction. They share the coarse map: the first one makes it, the others find it.
+    """
     near_m = 0.5 * float(np.median(prepared.seen.distance_m)) if len(prepared.seen.distance_m) else 1.0
     base = Sampling(
         seed=seed,
@@ -193,10 +219,12 @@ def bake(
         page_covers(prepared.lit),
         camera_rows(prepared.cameras),
         gather,
-        base,
-        stage="final",
+        replace(base, least_samples=settings.slope_pairs, most_samples=settings.slope_pairs)
+        if stage == "slopes"
+        else replace(base, irradiance=stage == "irradiance"),
+        stage=stage,
         tile_px=settings.tile_px,
-        moments="C" in settings.wanted_outputs,
+        moments=stage == "slopes",
         checkpoints=checkpoints,
         threads=threads,
         progress=lambda f: progress(share + (1 - share) * f, "lighting texels"),
@@ -243,17 +271,24 @@ def _gathered(
     return gather_map(prepared.flat, prepared.coarse, extrapolated(history))
 
 
-def finish(
+def calm_light(
     prepared: Prepared, pages: Sequence[LitPage], settings: BakeSettings, threads: int
-) -> list[tuple[Array, Array]]:
-    """Per page of the asset: radiance, filled everywhere; and where surfaces are."""
+) -> list[Float32[Array, "h w 3"]]:
+    """Per lit page: light over base colour without noise, where texels are valid."""
     light = []
     for page, found, lit in zip(prepared.lit.pages, page_covers(prepared.lit), pages, strict=True):
         if settings.denoise:
-            bare = smooth(lit.radiance, lit.albedo, lit.valid, chart_map(page, found), threads)
+            light.append(smooth(lit.radiance, lit.albedo, lit.valid, chart_map(page, found), threads))
         else:
-            bare = bare_light(lit.radiance, lit.albedo, lit.valid)
-        light.append(fill(bare, lit.valid))
+            light.append(bare_light(lit.radiance, lit.albedo, lit.valid))
+    return light
+
+
+def finish(
+    prepared: Prepared, pages: Sequence[LitPage], calm: Sequence[Float32[Array, "h w 3"]], threads: int
+) -> list[tuple[Array, Array]]:
+    """Per page of the asset: radiance, filled everywhere; and where surfaces are."""
+    light = [fill(bare, lit.valid) for bare, lit in zip(calm, pages, strict=True)]
     result = []
     for number, found in enumerate(page_covers(prepared.atlas)):
         radiance, known = detailed_page(prepared.tracer, prepared.atlas, number, found, prepared.lit, light, threads)
@@ -270,7 +305,7 @@ def _encoded(
     loss: float = LOSS,
 ) -> bytes:
     budget = source.record.source_bytes
-    extras = {"pipeline": "baking", "version": VERSION, "exposure": exposure}
+    extras = _extras(exposure)
     backs = not prepared.atlas.two_sided
     hollow = glb.unlit_look([glb.Picture(b"")] * len(shown), backs)
     empty = glb.write_asset(prepared.flat, prepared.atlas, hollow, names, extras)
@@ -285,6 +320,43 @@ def _encoded(
             )
         pictures.append(glb.Picture(found[0]))
     return glb.write_asset(prepared.flat, prepared.atlas, glb.unlit_look(pictures, backs), names, extras)
+
+
+def _lightmap(
+    source: Source,
+    prepared: Prepared,
+    arriving: Sequence[LitPage],
+    exposure: float,
+    names: list[str],
+    settings: BakeSettings,
+    threads: int,
+) -> Further:
+    calm = calm_light(prepared, arriving, settings, threads)
+    known = [page.valid for page in arriving]
+    return lightmap_files(source, prepared.lit, calm, known, names, _extras(exposure), exposure, threads)
+
+
+def _directional(
+    source: Source,
+    prepared: Prepared,
+    pages: Sequence[LitPage],
+    calm: Sequence[Float32[Array, "h w 3"]],
+    exposure: float,
+    names: list[str],
+    settings: BakeSettings,
+    threads: int,
+) -> Further:
+    charts = [chart_map(*both) for both in zip(prepared.lit.pages, page_covers(prepared.lit), strict=True)]
+    directional = [directional_page(*parts) for parts in zip(pages, calm, charts, strict=True)]
+    base = finish(prepared, pages, [page.base for page in directional], threads)
+    extras = _extras(exposure)
+    return directional_files(
+        source, prepared.atlas, prepared.lit, base, directional, names, extras, exposure, settings.page_loss
+    )
+
+
+def _extras(exposure: float) -> dict[str, Any]:
+    return {"pipeline": "baking", "version": VERSION, "exposure": exposure}
 
 
 def _exposure(prepared: Prepared, seed: int) -> float:
@@ -374,8 +446,3 @@ def _within(progress: Progress, low: float, high: float) -> Callable[[float, str
 
 def _within_passes(progress: Callable[[float], None], number: int, passes: int) -> Callable[[float], None]:
     return lambda fraction: progress((number + fraction) / passes)
-
-
-def _missing_outputs(settings: BakeSettings) -> tuple[str, ...]:
-    missing = [name for name in settings.wanted_outputs if name != "A"]
-    return (f"outputs {', '.join(missing)} are not built yet; this is output A",) if missing else ()

@@ -38,6 +38,8 @@ class BakeSettings:
     """Weight of the cosine-weighted hemisphere beside the viewers, in viewers."""
     page_loss: float = 0.015
     """1 − SSIM that compressing a page may cost."""
+    slope_pairs: int = 16
+    """Pairs of paths per lit texel that tell how light changes with direction (output C)."""
     tile_px: int = 128
     denoise: bool = True
     outputs: str = "A"

@@ -37,7 +37,7 @@ def smooth(
     """Light without noise: radiance over base colour. Texture detail, known without noise, is divided out before."""
     light = bare_light(radiance, albedo, valid)
     result = light.copy()
-    for number, box in _boxes(chart):
+    for number, box in chart_boxes(chart):
         own = (chart[box] == number) & valid[box]
         if not own.any():
             continue
@@ -56,7 +56,7 @@ def bare_light(
     return np.where(valid[..., None], radiance / (albedo + np.float32(SPECULAR)), 0).astype(np.float32)
 
 
-def _boxes(chart: Int[Array, "h w"]) -> list[tuple[int, tuple[slice, slice]]]:
+def chart_boxes(chart: Int[Array, "h w"]) -> list[tuple[int, tuple[slice, slice]]]:
     rows, columns = np.nonzero(chart >= 0)
     owner = chart[rows, columns]
     numbers, inverse = np.unique(owner, return_inverse=True)
