@@ -124,7 +124,7 @@ Bounds leaf(const TraceScene::Parts& parts, uint32_t index) {
         }
         bounds.node.axis = light.direction;
         bounds.node.cos_spread = 1.f;
-        bounds.node.two_sided = light.two_sided;
+        bounds.node.sided = light.two_sided ? 1.f : 0.f;
     }
     return bounds;
 }
@@ -138,10 +138,10 @@ Bounds join(Bounds first, Bounds second) {
         axis_of(both.upper, axis) = std::max(axis_of(first.upper, axis), axis_of(second.upper, axis));
     }
     node.power = a.power + b.power;
-    node.two_sided = a.two_sided || b.two_sided;
+    node.sided = std::max(a.sided, b.sided);
     node.cos_spread = -1.f;
     if (a.cos_spread <= -1.f || b.cos_spread <= -1.f) return both;
-    if (node.two_sided && dot(a.axis, b.axis) < 0.f) b.axis = {-b.axis.x, -b.axis.y, -b.axis.z};
+    if (node.sided > 0.f && dot(a.axis, b.axis) < 0.f) b.axis = {-b.axis.x, -b.axis.y, -b.axis.z};
     const Vec3 sum{a.axis.x + b.axis.x, a.axis.y + b.axis.y, a.axis.z + b.axis.z};
     const float size = length(sum);
     if (!(size > 1e-3f)) return both;

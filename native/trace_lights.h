@@ -42,7 +42,7 @@ static inline float importance(const LightNode& node, const Receiver& at) {
     float value = node.power / high(distance2, radius2);
     if (node.cos_spread > -1.f) {
         float cosine = -dot(node.axis, direction);
-        if (node.two_sided) cosine = magnitude(cosine);
+        if (node.sided > 0.f) cosine = magnitude(cosine);
         const float sine = root(1.f - cosine * cosine), sin_spread = node.sin_spread;
         const float c = cos_beyond(sine, cosine, sin_spread, node.cos_spread);
         const float s = sin_beyond(sine, cosine, sin_spread, node.cos_spread);

@@ -11,6 +11,8 @@ namespace NIGHTPROOF_ISA {
 constexpr uint32_t kPairsPerBounce = 3;
 constexpr uint32_t kFirstBouncePair = 1;  // pair 0 places the ray in the pixel
 constexpr int kFirstRoulette = 3;         // scatterings before Russian roulette
+constexpr int kCandidates = 2;            // samples of lights weighed for every shadow ray
+constexpr float kApart = 0.5f;            // how far they lie from each other on their lights, along both axes
 constexpr float kSmooth = 0.1f;           // roughness up to which the denoiser's guides look further
 
 struct Path {
@@ -32,6 +34,7 @@ struct Path {
 struct Shadow {
     Vec3 origin, direction, light;
     float limit;
+    uint32_t id;
 };
 
 struct Bounce {
@@ -144,29 +147,51 @@ static inline bool survives(Path& path, uint32_t scatterings) {
     return true;
 }
 
-// Light from a sampled light, for the shadow ray to confirm.
+static inline Pair shifted(Pair uv, int candidate) {
+    const float x = uv.x + kApart * candidate, y = uv.y + kApart * candidate;
+    return {x >= 1.f ? x - 1.f : x, y >= 1.f ? y - 1.f : y};
+}
+
+// Light from lights, for one shadow ray to confirm. Of several samples, spread evenly over lights and places, one is kept
+// in proportion to what it would bring, and stands for the mean of all (resampled importance sampling: Talbot,
+// Cline and Egbert 2005): only what blocks the light is left to chance.
 static inline bool ask_light(const SceneView& scene, const Path& path, const Surface& s, const Frame& frame,
                              const Bsdf& bsdf, const Odds& odds, Vec3 wi, const Receiver& at, const Bounce& samples,
-                             Shadow* shadow) {
-    LightSample light = sample_light(scene, at, samples.choices.y, samples.light);
-    if (!(light.pdf > 0.f) || black(light.radiance)) return false;
-    const Vec3 wo = to_local(frame, light.direction);
-    const bool above = dot(light.direction, s.normal) > 0.f;
-    if (above != (wo.z > 0.f)) return false;
-    const Value value = bsdf_value(bsdf, wi, wo, odds);
-    if (black(value.f)) return false;
-    const float weight = light.hittable ? balance(light.pdf, value.pdf) : 1.f;
-    Vec3 arriving = path.throughput * value.f * light.radiance * (weight / light.pdf);
+                             uint32_t id, Shadow* shadow) {
     const float step = step_off(scene, s.position);
-    if (s.material->kind == kVolume && light.distance < kInfinity) {
-        const bool within = above == bsdf.inside;  // on the side of the volume
-        if (within) arriving = arriving * exponential(s.material->extinction * -light.distance);
+    float total = 0.f, share = 0.f;
+    for (int c = 0; c < kCandidates; ++c) {
+        const LightSample light =
+            sample_light(scene, at, (samples.choices.y + c) * (1.f / kCandidates), shifted(samples.light, c));
+        if (!(light.pdf > 0.f) || black(light.radiance)) continue;
+        const Vec3 wo = to_local(frame, light.direction);
+        const bool above = dot(light.direction, s.normal) > 0.f;
+        if (above != (wo.z > 0.f)) continue;
+        const Value value = bsdf_value(bsdf, wi, wo, odds);
+        if (black(value.f)) continue;
+        const float weight = light.hittable ? balance(light.pdf, value.pdf) : 1.f;
+        Vec3 arriving = path.throughput * value.f * light.radiance * (weight / light.pdf);
+        if (s.material->kind == kVolume && light.distance < kInfinity) {
+            const bool within = above == bsdf.inside;  // on the side of the volume
+            if (within) arriving = arriving * exponential(s.material->extinction * -light.distance);
+        }
+        if (!finite(arriving)) continue;
+        const float bright = arriving.x + arriving.y + arriving.z;
+        total += bright;
+        if (!(unit(mix(id ^ (0x9e3779b9u * static_cast<uint32_t>(c)))) * total < bright)) continue;
+        share = bright;
+        shadow->origin = s.position + s.normal * (above ? step : -step);
+        shadow->direction = light.direction;
+        shadow->limit = light.distance < kInfinity ? light.distance * (1.f - 1e-4f) - 2.f * step : kInfinity;
+        shadow->light = arriving;
     }
-    shadow->origin = s.position + s.normal * (above ? step : -step);
-    shadow->direction = light.direction;
-    shadow->limit = light.distance < kInfinity ? light.distance * (1.f - 1e-4f) - 2.f * step : kInfinity;
-    shadow->light = arriving;
-    return finite(arriving);
+    if (!(share > 0.f)) return false;
+    shadow->light = shadow->light * (total / (share * kCandidates));
+    return finite(shadow->light);
+}
+
+static inline uint32_t ray_id(uint32_t seed, uint32_t index, uint32_t edges) {
+    return mix(mix(seed ^ 0x6a09e667u, index), edges);
 }
 
 static const Material kWhite = {kLambert, kOpaque, {1.f, 1.f, 1.f, 1.f}, 0.f, 1.f, 1.5f};
@@ -231,7 +256,8 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
     const Odds odds = material.kind == kLambert ? Odds{1, 0, 0} : ::nightproof::NIGHTPROOF_ISA::odds(bsdf, saturate(wi.z));
     const bool both_sides = material.kind == kVolume || material.kind == kThinRough;
     const Receiver at{s.position, both_sides ? grey(0) : s.shading};
-    *asked = ask_light(scene, path, s, frame, bsdf, odds, wi, at, samples, shadow);
+    shadow->id = ray_id(path.seed, path.index, static_cast<uint32_t>(path.edges)) ^ 0x5bd1e995u;
+    *asked = ask_light(scene, path, s, frame, bsdf, odds, wi, at, samples, shadow->id, shadow);
     const Scattered next = bsdf_sample(bsdf, wi, odds, samples.choices.x, samples.scatter);
     if (!(next.pdf > 0.f)) return false;
     const Vec3 out = to_world(frame, next.direction);
@@ -249,10 +275,6 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
     if (beneath && material.kind == kVolume)
         path.medium = inside || black(material.extinction) ? kNone : scene.triangles[s.triangle].material;
     return survives(path, static_cast<uint32_t>(path.edges));
-}
-
-static inline uint32_t ray_id(uint32_t seed, uint32_t index, uint32_t edges) {
-    return mix(mix(seed ^ 0x6a09e667u, index), edges);
 }
 
 }  // namespace NIGHTPROOF_ISA

@@ -42,6 +42,33 @@ NIGHTPROOF_INLINE Ints ints(const F& f) {
     return Ints{f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)};
 }
 
+// The first `kCount` (4 or 8) numbers of eight records that hold nothing but 4-byte numbers, turned into columns.
+template <int kCount, class Record>
+NIGHTPROOF_INLINE void columns(const Record* const* from, int skip, Floats* to) {
+    static_assert(kCount == 4 || kCount == 8, "other widths are not written out");
+#ifdef __AVX__
+    const auto half = [&](int i, int at) {
+        const auto* low_lane = reinterpret_cast<const char*>(from[i]) + 4 * (skip + at);
+        const auto* high_lane = reinterpret_cast<const char*>(from[i + 4]) + 4 * (skip + at);
+        return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(reinterpret_cast<const float*>(low_lane))),
+                                    _mm_loadu_ps(reinterpret_cast<const float*>(high_lane)), 1);
+    };
+    for (int at = 0; at < kCount; at += 4) {
+        const __m256 a = half(0, at), b = half(1, at), c = half(2, at), d = half(3, at);
+        const __m256 ab = _mm256_unpacklo_ps(a, b), cd = _mm256_unpacklo_ps(c, d);
+        const __m256 ab2 = _mm256_unpackhi_ps(a, b), cd2 = _mm256_unpackhi_ps(c, d);
+        to[at] = (Floats)_mm256_shuffle_ps(ab, cd, 0x44);
+        to[at + 1] = (Floats)_mm256_shuffle_ps(ab, cd, 0xee);
+        to[at + 2] = (Floats)_mm256_shuffle_ps(ab2, cd2, 0x44);
+        to[at + 3] = (Floats)_mm256_shuffle_ps(ab2, cd2, 0xee);
+    }
+#else
+    float row[kWide][kCount];
+    for (int i = 0; i < kWide; ++i) std::memcpy(row[i], reinterpret_cast<const char*>(from[i]) + 4 * skip, sizeof row[i]);
+    for (int k = 0; k < kCount; ++k) to[k] = floats([&](int i) { return row[i][k]; });
+#endif
+}
+
 NIGHTPROOF_INLINE Floats pick(Ints mask, Floats a, Floats b) { return mask ? a : b; }
 NIGHTPROOF_INLINE Ints pick(Ints mask, Ints a, Ints b) { return mask ? a : b; }
 NIGHTPROOF_INLINE Floats low(Floats a, Floats b) { return a < b ? a : b; }

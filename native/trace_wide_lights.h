@@ -24,15 +24,12 @@ NIGHTPROOF_INLINE Floats sin_beyond(Floats sin_a, Floats cos_a, Floats sin_b, Fl
 }
 
 NIGHTPROOF_INLINE Floats importance(const LightNode* const* node, const Receivers& at) {
-    const Vecs centre{floats([&](int i) { return node[i]->centre.x; }), floats([&](int i) { return node[i]->centre.y; }),
-                      floats([&](int i) { return node[i]->centre.z; })};
-    const Floats radius2 = floats([&](int i) { return node[i]->radius2; });
-    const Vecs axis{floats([&](int i) { return node[i]->axis.x; }), floats([&](int i) { return node[i]->axis.y; }),
-                    floats([&](int i) { return node[i]->axis.z; })};
-    const Floats cos_spread = floats([&](int i) { return node[i]->cos_spread; });
-    const Floats sin_spread = floats([&](int i) { return node[i]->sin_spread; });
-    const Floats power = floats([&](int i) { return node[i]->power; });
-    const Ints two_sided = ints([&](int i) { return node[i]->two_sided ? -1 : 0; });
+    Floats column[12];
+    columns<8>(node, 0, column);
+    columns<4>(node, 8, column + 8);
+    const Vecs centre{column[0], column[1], column[2]}, axis{column[4], column[5], column[6]};
+    const Floats radius2 = column[3], power = column[7], cos_spread = column[8], sin_spread = column[9];
+    const Ints two_sided = column[10] > 0.f;
 
     const Vecs towards = centre - at.position;
     const Floats distance2 = high(dot(towards, towards), 1e-20f);
@@ -183,40 +180,40 @@ NIGHTPROOF_INLINE LightSamples sample_places(const SceneView& scene, const uint3
     static const Light kNothing{};
     const Light* light[kWide];
     bool only_triangles = true;
-    uint32_t textured = 0;
+    uint32_t textured = 0, two_sided = 0;
     for (int i = 0; i < kWide; ++i) {
         light[i] = chosen[i] == kNone ? &kNothing : scene.lights + chosen[i];
         only_triangles = only_triangles && light[i]->kind == kTriangleLight;
         textured |= static_cast<uint32_t>(light[i]->textured) << i;
+        two_sided |= static_cast<uint32_t>(light[i]->two_sided) << i;
     }
-    const auto vecs = [&](Vec3 Light::*field) {
-        return Vecs{floats([&](int i) { return (light[i]->*field).x; }), floats([&](int i) { return (light[i]->*field).y; }),
-                    floats([&](int i) { return (light[i]->*field).z; })};
-    };
+    Floats column[20];
+    columns<8>(light, 0, column);
+    columns<8>(light, 8, column + 8);
+    columns<4>(light, 16, column + 16);
+    const auto vecs = [&](int first) { return Vecs{column[first], column[first + 1], column[first + 2]}; };
+    const Floats area = column[3], scale = column[11], offset = column[15];
     const Floats su = bare_root(uv.x), wb = su * (1.f - uv.y), wc = su * uv.y;
-    const Vecs towards = vecs(&Light::position) + vecs(&Light::edge_u) * wb + vecs(&Light::edge_v) * wc - from;
+    const Vecs towards = vecs(0) + vecs(4) * wb + vecs(8) * wc - from;
     const Floats distance2 = dot(towards, towards);
     LightSamples s;
     s.distance = bare_root(distance2);
     s.direction = towards * (1.f / s.distance);
-    s.radiance = vecs(&Light::intensity);
+    s.radiance = vecs(16);
     for (uint32_t b = textured; b; b &= b - 1) {
         const int i = first_of(b);
         const Triangle& triangle = scene.triangles[light[i]->triangle];
         put(s.radiance, i, emission(scene, triangle, {1.f - su[i], wb[i], wc[i]}, scene.materials[triangle.material]));
     }
-    const Floats along = -dot(s.direction, vecs(&Light::direction));
-    const Floats area = floats([&](int i) { return light[i]->area; });
-    const Ints two_sided = ints([&](int i) { return light[i]->two_sided ? -1 : 0; });
-    const Floats cosine = pick(two_sided, magnitude(along), along);
+    const Floats along = -dot(s.direction, vecs(12));
+    const Floats cosine = pick(mask_of(two_sided), magnitude(along), along);
     const Floats none = all(0.f);
     s.pdf = pick((distance2 > 0.f) & (cosine > 1e-7f) & (area > 0.f), distance2 / (area * cosine), none);
     s.hittable = all(-1);
     if (only_triangles) return s;
-    s.hittable = ints([&](int i) { return light[i]->kind == kTriangleLight ? -1 : 0; });
-    const Ints spot = ints([&](int i) { return light[i]->kind == kSpotLight ? -1 : 0; });
-    const Floats scale = floats([&](int i) { return light[i]->spot_scale; });
-    const Floats offset = floats([&](int i) { return light[i]->spot_offset; });
+    const Ints kind = (Ints)column[7];
+    s.hittable = kind == static_cast<int32_t>(kTriangleLight);
+    const Ints spot = kind == static_cast<int32_t>(kSpotLight);
     const Floats falloff = pick(spot, square(saturate(along * scale + offset)), all(1.f)) / distance2;
     s.pdf = pick(s.hittable, s.pdf, pick(distance2 > 0.f, all(1.f), none));
     s.radiance = pick(s.hittable, s.radiance, s.radiance * falloff);

@@ -111,7 +111,7 @@ static inline void put(Flight& f, uint32_t i, const Path& p) {
     f.word[kFlags][i] = (p.guided ? kGuided : 0u) | (p.direct ? kDirect : 0u);
 }
 
-static inline void push(Shadows& all, const Shadow& shadow, uint32_t id, uint32_t slot) {
+static inline void push(Shadows& all, const Shadow& shadow, uint32_t slot) {
     const uint32_t i = all.count++;
     const Vec3 from[3] = {shadow.origin, shadow.direction, shadow.light};
     float(*const to[3])[kRoom] = {all.origin, all.direction, all.light};
@@ -121,7 +121,7 @@ static inline void push(Shadows& all, const Shadow& shadow, uint32_t id, uint32_
         to[k][2][i] = from[k].z;
     }
     all.limit[i] = shadow.limit;
-    all.id[i] = id;
+    all.id[i] = shadow.id;
     all.slot[i] = slot;
 }
 
@@ -148,6 +148,11 @@ NIGHTPROOF_INLINE Bounces bounce_samples(Words seed, Words index, Words edges, W
     if (!which) return hashed;
     const auto either = [&](const Pairs& a, const Pairs& b) { return Pairs{pick(early, a.x, b.x), pick(early, a.y, b.y)}; };
     return {either(sobol.choices, hashed.choices), either(sobol.light, hashed.light), either(sobol.scatter, hashed.scatter)};
+}
+
+NIGHTPROOF_INLINE Pairs shifted(const Pairs& uv, int candidate) {
+    const Floats x = uv.x + kApart * static_cast<float>(candidate), y = uv.y + kApart * static_cast<float>(candidate);
+    return {pick(x >= 1.f, x - 1.f, x), pick(y >= 1.f, y - 1.f, y)};
 }
 
 NIGHTPROOF_INLINE Words ray_ids(Words seed, Words index, Words edges) {
@@ -184,16 +189,16 @@ NIGHTPROOF_INLINE Surfaces surfaces_at(const SceneView& scene, const Flight& f, 
         c[k] = scene.corners + triangle[k]->corner[2];
     }
     const Floats wb = load<Floats>(f.number[kU] + i), wc = load<Floats>(f.number[kV] + i), wa = 1.f - wb - wc;
-    const auto corners = [](const Corner* const* of, Vec3 Corner::*field) {
-        return Vecs{floats([&](int k) { return (of[k]->*field).x; }), floats([&](int k) { return (of[k]->*field).y; }),
-                    floats([&](int k) { return (of[k]->*field).z; })};
-    };
-    const Vecs pa = corners(a, &Corner::position), pb = corners(b, &Corner::position), pc = corners(c, &Corner::position);
+    Floats ca[8], cb[8], cc[8];
+    columns<8>(a, 0, ca);
+    columns<8>(b, 0, cb);
+    columns<8>(c, 0, cc);
+    const auto place = [](const Floats* column) { return Vecs{column[0], column[1], column[2]}; };
+    const Vecs pa = place(ca), pb = place(cb), pc = place(cc), na = place(ca + 3), nb = place(cb + 3), nc = place(cc + 3);
     s.position = pa * wa + pb * wb + pc * wc;
     const Vecs flat = normalize(cross(pb - pa, pc - pa));
     s.front = dot(flat, viewer) >= 0.f;
     s.normal = pick(s.front, flat, -flat);
-    const Vecs na = corners(a, &Corner::normal), nb = corners(b, &Corner::normal), nc = corners(c, &Corner::normal);
     Vecs n = normalize(na * wa + nb * wb + nc * wc);
     n = pick(dot(n, flat) < 0.f, -n, n);
 
@@ -303,6 +308,44 @@ NIGHTPROOF_INLINE void push(Shadows& shadows, uint32_t lanes, const Vecs& origin
     shadows.count += static_cast<uint32_t>(__builtin_popcount(lanes));
 }
 
+// What one shadow ray per lane is to confirm.
+struct Asked {
+    Vecs direction, light;
+    Floats limit;
+    Ints some;
+};
+
+// As `ask_light`: several samples of lights are weighed, and one asked in the name of all.
+NIGHTPROOF_INLINE Asked ask_lights(const SceneView& scene, const Surfaces& s, const Frames& frame, const Opaques& bsdf,
+                                   const Receivers& at, const Bounces& samples, const Vecs& throughput, Floats step, Words id,
+                                   uint32_t wanted) {
+    const Floats none = all(0.f);
+    Asked asked{{none, none, none}, greys(none), none, all(0)};
+    Floats total = none, share = none;
+    for (int c = 0; c < kCandidates; ++c) {
+        const LightSamples light = sample_lights(scene, at, (samples.choices.y + static_cast<float>(c)) * (1.f / kCandidates),
+                                                 shifted(samples.light, c), wanted);
+        const Vecs wo = to_local(frame, light.direction);
+        const Values value = bsdf_value(bsdf, wo);
+        const Floats weight = pick(light.hittable, balance(light.pdf, value.pdf), all(1.f));
+        const Vecs arriving = throughput * value.f * light.radiance * (weight / light.pdf);
+        const Ints some = (light.pdf > 0.f) & ~black(light.radiance) & (dot(light.direction, s.normal) > 0.f) & (wo.z > 0.f) &
+                          ~black(value.f) & finite(arriving);
+        const Floats bright = pick(some, arriving.x + arriving.y + arriving.z, none);
+        total = total + bright;
+        const Ints taken = some & (unit(mix(id ^ (0x9e3779b9u * static_cast<uint32_t>(c)))) * total < bright);
+        asked.direction = pick(taken, light.direction, asked.direction);
+        asked.light = pick(taken, arriving, asked.light);
+        asked.limit = pick(taken, light.distance, asked.limit);
+        asked.some |= taken;
+        share = pick(taken, bright, share);
+    }
+    asked.light = asked.light * (total / (share * static_cast<float>(kCandidates)));
+    asked.limit = pick(asked.limit < kInfinity, asked.limit * (1.f - 1e-4f) - 2.f * step, asked.limit);
+    asked.some &= finite(asked.light);
+    return asked;
+}
+
 // Advances the lanes of `wanted`, paths i …, which hit opaque surfaces; answers which of them go on.
 static uint32_t advance_opaque(const SceneView& scene, const PathSettings& settings, Flight& f, uint32_t i, uint32_t wanted,
                                PathResult* results, Shadows& shadows) {
@@ -341,18 +384,10 @@ static uint32_t advance_opaque(const SceneView& scene, const PathSettings& setti
     const Vecs origin = s.position + s.normal * step;
 
     const Receivers at{s.position, s.shading};
-    const LightSamples light = sample_lights(scene, at, samples.choices.y, samples.light, wanted);
-    {
-        const Vecs wo = to_local(frame, light.direction);
-        const Values value = bsdf_value(bsdf, wo);
-        const Floats weight = pick(light.hittable, balance(light.pdf, value.pdf), all(1.f));
-        const Vecs arriving = throughput * value.f * light.radiance * (weight / light.pdf);
-        const Ints asked = (light.pdf > 0.f) & ~black(light.radiance) & (dot(light.direction, s.normal) > 0.f) &
-                           (wo.z > 0.f) & ~black(value.f) & finite(arriving);
-        const Floats limit = pick(light.distance < kInfinity, light.distance * (1.f - 1e-4f) - 2.f * step, all(kInfinity));
-        const Words id = ray_ids(seed, index, edges) ^ 0x5bd1e995u;
-        push(shadows, bits(asked) & wanted, origin, light.direction, arriving, limit, id, load<Words>(f.word[kSlot] + i));
-    }
+    const Words id = ray_ids(seed, index, edges) ^ 0x5bd1e995u;
+    const Asked asked = ask_lights(scene, s, frame, bsdf, at, samples, throughput, step, id, wanted);
+    push(shadows, bits(asked.some) & wanted, origin, asked.direction, asked.light, asked.limit, id,
+         load<Words>(f.word[kSlot] + i));
 
     const Scatterings next = bsdf_sample(bsdf, samples.choices.x, samples.scatter);
     const Vecs out = to_world(frame, next.direction);
@@ -424,11 +459,11 @@ NIGHTPROOF_INLINE Sorted sort_hits(const SceneView& scene, const PathSettings& s
 static inline bool advance_one(const SceneView& scene, const PathSettings& settings, Flight& f, uint32_t i, PathResult* results,
                                Shadows& shadows) {
     Path path = path_of(f, i, results);
-    Shadow shadow;
+    Shadow shadow{};
     bool asked;
     const bool goes_on = advance(scene, settings, path, &shadow, &asked);
     if (asked)
-        push(shadows, shadow, ray_id(path.seed, path.index, static_cast<uint32_t>(path.edges)) ^ 0x5bd1e995u, f.word[kSlot][i]);
+        push(shadows, shadow, f.word[kSlot][i]);
     if (goes_on) put(f, i, path);
     return goes_on;
 }

@@ -87,28 +87,32 @@ struct Material {
 
 enum LightKind : int { kTriangleLight = 0, kPointLight = 1, kSpotLight = 2, kDirectionalLight = 3 };
 
+// Vector code reads the first 20 numbers of eight lights at once: their order is fixed there.
 struct Light {
+    Vec3 position;    // spot, point, a triangle's first corner
+    float area;       // of a triangle
+    Vec3 edge_u;      // from a triangle's first corner to the second
     int kind;
+    Vec3 edge_v;      // … to the third
+    float spot_scale;
+    Vec3 direction;   // where it shines to; geometric normal of triangles
+    float spot_offset;  // attenuation = clamp(cosine · scale + offset)²
+    Vec3 intensity;   // candela or lux; radiance of triangles that glow evenly
+    float power;      // weight in sampling
     uint32_t triangle;  // of a kTriangleLight
-    float area;
-    Vec3 position, direction;  // spot, point, a triangle's first corner; where it shines to; geometric normal of triangles
-    Vec3 edge_u, edge_v;       // from a triangle's first corner to the others
-    Vec3 intensity;            // candela or lux; radiance of triangles that glow evenly
-    float spot_scale, spot_offset;  // attenuation = clamp(cosine · scale + offset)²
-    float power;               // weight in sampling
     bool two_sided, textured;  // triangles: whether the back glows too; whether the glow must be looked up
 };
 
-// A node of the tree over lights that have a place. Leaves hold one light.
-struct LightNode {
+// A node of the tree over lights that have a place. Leaves hold one light. Vector code reads the first 12 numbers.
+struct alignas(64) LightNode {
     Vec3 centre;         // of the bounding box
     float radius2;       // half its diagonal, squared
     Vec3 axis;           // mean direction of emission
-    float cos_spread, sin_spread;  // all normals within this of axis; cosine −1: any
     float power;
+    float cos_spread, sin_spread;  // all normals within this of axis; cosine −1: any
+    float sided;         // 1: both ways, 0: along the normals only
     uint32_t child;      // first of two siblings; kNone: leaf
     uint32_t light;      // of a leaf
-    bool two_sided;
 };
 
 struct Environment {
