@@ -1,0 +1,189 @@
+"""The same lightmap by our kernel (full paths, or gathering), by Cycles and by Mitsuba, with the CPU-seconds of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float32
+from platformdirs import user_cache_path
+
+import nightproof
+from nightproof.pipelines.baking.checkpoints import Checkpoints
+from nightproof.pipelines.baking.light import GatherMap, LitPage, Sampling, gather_map, light_pages, page_covers
+from nightproof.rendering.auditor_probe import probe
+from nightproof.rendering.tracer import Tracer
+from workloads.matte_rooms import MatteRoom
+
+Array = np.ndarray
+
+PEERS = Path(__file__).parents[1] / "peers"
+BOUNCES = 4
+"""Diffuse bounces after direct light, Blender's default."""
+MAX_DEPTH = BOUNCES + 2
+"""The same, in edges as we and Mitsuba count: from the eye, the bounces, to the lamp."""
+NOBODY = np.zeros((0, 14), np.float32)
+"""No viewers: cosine-weighted directions."""
+TILE_PX = 1 << 15
+GATHER_DIRECT, GATHER_SAMPLES = 32, 16
+"""Samples of the coarse lightmap: first pass, later passes; as the pipeline has them."""
+
+
+@dataclass(frozen=True)
+class Baked:
+    """A lightmap of irradiance / π."""
+
+    light: Float32[Array, "h w 3"]
+    valid: Bool[Array, "h w"]
+    cpu_s: float
+    """Of the bake alone: from the scene in memory to the lightmap in memory."""
+    paths: int
+
+
+def ours(room: MatteRoom, samples: int, *, gather: bool, seed: int = 1) -> Baked:
+    """Full paths, or paths that end on a coarse lightmap, whose making is counted."""
+    started_s = time.process_time()
+    tracer = Tracer(room.flat, 1)
+    map_, paths = _coarse(room, tracer, seed) if gather else (None, 0)
+    (page,) = _lit(room, tracer, samples, map_, seed)
+    spent_s = time.process_time() - started_s
+    thinned = np.s_[::2, ::2]
+    light = np.where(page.albedo > 0, page.radiance / np.maximum(page.albedo, 1e-9), 0)[thinned]
+    valid = page.valid[thinned]
+    return Baked(light.astype(np.float32), valid, spent_s, paths + samples * int(valid.sum()))
+
+
+def _sampling(samples: int, seed: int, *, without_emission: bool = False) -> Sampling:
+    return Sampling(
+        seed=seed,
+        least_samples=samples,
+        most_samples=samples,
+        error=0,
+        floor=0.01,
+        unseen=0.5,
+        near_m=1,
+        max_depth=MAX_DEPTH,
+        without_emission=without_emission,
+    )
+
+
+def _lit(room: MatteRoom, tracer: Tracer, samples: int, map_: GatherMap | None, seed: int) -> list[LitPage]:
+    with tempfile.TemporaryDirectory() as folder:
+        return light_pages(
+            tracer,
+            room.middles,
+            [room.middle_cover],
+            NOBODY,
+            map_,
+            _sampling(samples, seed),
+            stage="lit",
+            tile_px=TILE_PX,
+            moments=False,
+            checkpoints=Checkpoints(Path(folder)),
+            threads=1,
+            progress=lambda fraction: None,
+        )
+
+
+def _coarse(room: MatteRoom, tracer: Tracer, seed: int) -> tuple[GatherMap, int]:
+    """Direct light and as many bounces as make up `BOUNCES` with the last one, nothing extrapolated."""
+    covers = page_covers(room.coarse)
+    pages: list[LitPage] | None = None
+    paths = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(BOUNCES):
+            samples = GATHER_SAMPLES if number else GATHER_DIRECT
+            pages = light_pages(
+                tracer,
+                room.coarse,
+                covers,
+                NOBODY,
+                gather_map(room.flat, room.coarse, pages),
+                _sampling(samples, seed + 1, without_emission=True),
+                stage=f"gather{number}",
+                tile_px=TILE_PX,
+                moments=False,
+                checkpoints=Checkpoints(Path(folder)),
+                threads=1,
+                progress=lambda fraction: None,
+            )
+            paths += samples * sum(int(page.valid.sum()) for page in pages)
+    return gather_map(room.flat, room.coarse, pages), paths
+
+
+def reference(room: MatteRoom, samples: int, saved: Path) -> Float32[Array, "h w 3"]:
+    """Full paths, many of them, made once and kept in the user's cache: it takes minutes."""
+    what = hashlib.sha256(saved.read_bytes() + repr((samples, nightproof.__version__, 1)).encode()).hexdigest()[:16]
+    kept = user_cache_path("nightproof") / "benchmarks" / f"bake-{room.name.replace(' ', '-')}-{what}.npy"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        light = ours(room, samples, gather=False, seed=77).light
+        half_made = kept.with_suffix(".part.npy")
+        np.save(half_made, light)
+        half_made.replace(kept)
+    return np.load(kept)
+
+
+class PeerMissing(Exception):
+    """An engine to compare with is not on this machine; the message says how to get it."""
+
+
+def cycles_python() -> str:
+    """The Python that has `bpy`. Raises `PeerMissing`."""
+    python = os.environ.get("NIGHTPROOF_BPY_PYTHON", "")
+    if not python or subprocess.run([python, "-c", "import bpy"], capture_output=True, check=False).returncode:
+        raise PeerMissing(
+            "no Cycles here. Run benchmarks/peers/bpy_venv.sh (needs Python 3.11, downloads 0.8 GB) and set\n"
+            "NIGHTPROOF_BPY_PYTHON to what it prints; or pass --without-cycles."
+        )
+    return python
+
+
+def cycles(room: MatteRoom, saved: Path, ladder: Sequence[int], python: str) -> list[Baked]:
+    """Every texel of the lightmap, in one process, one thread. The process's start and first bake don't count."""
+    with tempfile.TemporaryDirectory() as folder:
+        counts = [str(n) for n in ladder]
+        command = [python, str(PEERS / "cycles_bake.py"), str(saved), folder, "--bounces", str(BOUNCES)]
+        told = _told([*command, "--threads", "1", "--samples", *counts])
+        maps = [np.load(Path(folder) / f"{n}.npy") for n in ladder]
+    baked = int((maps[0][..., 3] > 0).sum())
+    return [
+        Baked(np.ascontiguousarray(found[..., :3]), found[..., 3] > 0, cpu_s, n * baked)
+        for n, found, cpu_s in zip(ladder, maps, told["cpu_seconds"], strict=True)
+    ]
+
+
+def mitsuba(saved: Path, wanted: Bool[Array, "h w"], samples: int) -> Baked:
+    """The wanted texels only: for the mean. Raises `PeerMissing`."""
+    found = probe()
+    if not found.variant.startswith("llvm"):
+        raise PeerMissing(f"no Mitsuba with LLVM here ({found.reason}); `nightproof doctor` says what to install")
+    environment = {"DRJIT_LIBLLVM_PATH": found.llvm_library} if found.llvm_library else {}
+    texels = np.flatnonzero(wanted)
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answer = Path(folder) / "texels.npy", Path(folder) / "light.npy"
+        np.save(asked, texels)
+        script = str(PEERS / "mitsuba_bake.py")
+        command = [sys.executable, script, str(saved), str(asked), str(answer), "--samples", str(samples)]
+        told = _told([*command, "--depth", str(MAX_DEPTH)], environment)
+        light = np.zeros((wanted.size, 3), np.float32)
+        light[texels] = np.load(answer)
+    return Baked(light.reshape(*wanted.shape, 3), wanted, told["cpu_seconds"], samples * len(texels))
+
+
+def _told(command: list[str], environment: dict[str, str] | None = None) -> dict[str, list[float]]:
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **(environment or {})}, check=False
+    )
+    if done.returncode:
+        raise PeerMissing(f"{Path(command[1]).name} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
