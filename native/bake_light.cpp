@@ -232,10 +232,12 @@ const Sight& sight_at(const Work& work, double choice, double share) {
                              [](const Sight& s, float w) { return s.until < w; });
 }
 
-PathStart start_of(const SceneView& scene, const BakePage& page, const Work& work, std::uint32_t index, float unseen) {
+// `any_direction`: nobody asks from where a Lambertian surface is seen, so its choice is spared.
+PathStart start_of(const SceneView& scene, const BakePage& page, const Work& work, std::uint32_t index, float unseen,
+                   bool any_direction) {
     const Texel& texel = work.texel;
     const double viewers = double(work.sights.size()), share = share_of_unseen(work, unseen);
-    const double choice = bake_pair(texel.seed, index, kChoice).x;
+    const double choice = share < 1 ? bake_pair(texel.seed, index, kChoice).x : 0.0;
     PathStart start{};
     start.seed = texel.seed;
     start.index = index;
@@ -244,7 +246,8 @@ PathStart start_of(const SceneView& scene, const BakePage& page, const Work& wor
         const BakePair at = bake_pair(texel.seed, index, kPlace);
         const std::size_t pick = std::min(static_cast<std::size_t>(at.x * viewers), work.sights.size() - 1);
         const Place place = work.sights.empty() ? place_in(scene, page, texel, at) : work.sights[pick].place;
-        start.direction = around(place.normal, bake_pair(texel.seed, index, kDirection)) * -1.f;
+        const bool even = any_direction && scene.materials[scene.triangles[place.triangle].material].kind == kLambert;
+        start.direction = (even ? place.normal : around(place.normal, bake_pair(texel.seed, index, kDirection))) * -1.f;
         start.triangle = place.triangle;
         start.u = place.u;
         start.v = place.v;
@@ -288,7 +291,7 @@ void bake_pairs(const SceneView& scene, const BakePage& page, const PathSettings
     for (Work& work : works) {
         if (work.done) continue;
         for (int s = 0; s < settings.least_samples; ++s) {
-            starts.push_back(start_of(scene, page, work, static_cast<std::uint32_t>(s), settings.unseen));
+            starts.push_back(start_of(scene, page, work, static_cast<std::uint32_t>(s), settings.unseen, false));
             starts.push_back(partner_of(scene, page, work, starts.back(), settings.unseen));
             owners.push_back(&work);
         }
@@ -312,12 +315,18 @@ void bake_pairs(const SceneView& scene, const BakePage& page, const PathSettings
 }
 
 void subtract_emission(const SceneView& scene, const std::vector<PathStart>& starts, std::vector<PathResult>& results) {
-    std::vector<SurfaceQuery> queries(starts.size());
-    std::vector<SurfaceAnswer> answers(starts.size());
-    for (std::size_t i = 0; i < starts.size(); ++i)
-        queries[i] = {starts[i].triangle, starts[i].u, starts[i].v, starts[i].direction};
+    std::vector<SurfaceQuery> queries;
+    std::vector<std::size_t> glowing;
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+        const Vec3 glow = scene.materials[scene.triangles[starts[i].triangle].material].emissive;
+        if (!(glow.x > 0 || glow.y > 0 || glow.z > 0)) continue;
+        glowing.push_back(i);
+        queries.push_back({starts[i].triangle, starts[i].u, starts[i].v, starts[i].direction});
+    }
+    std::vector<SurfaceAnswer> answers(queries.size());
     surface_points(scene, queries.data(), queries.size(), answers.data());
-    for (std::size_t i = 0; i < starts.size(); ++i) results[i].radiance = results[i].radiance - answers[i].emission;
+    for (std::size_t k = 0; k < glowing.size(); ++k)
+        results[glowing[k]].radiance = results[glowing[k]].radiance - answers[k].emission;
 }
 
 void write(const Work& work, std::size_t index, const BakeResult& result) {
@@ -368,7 +377,8 @@ void bake_block(const SceneView& scene, const BakePage& page, const BakeTexels& 
             if (work.done) continue;
             owners.push_back(&work);
             for (int s = 0; s < round; ++s)
-                starts.push_back(start_of(scene, page, work, static_cast<std::uint32_t>(work.sums.count + s), settings.unseen));
+                starts.push_back(start_of(scene, page, work, static_cast<std::uint32_t>(work.sums.count + s), settings.unseen,
+                                          !result.moments));
         }
         if (owners.empty()) break;
         results.resize(starts.size());

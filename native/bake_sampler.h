@@ -15,21 +15,28 @@ inline std::uint32_t bake_hash(std::uint32_t x) {  // lowbias32, Wellons 2018
 inline std::uint32_t bake_hash(std::uint32_t a, std::uint32_t b) { return bake_hash(a ^ (bake_hash(b) + 0x9e3779b9u)); }
 
 inline std::uint32_t bit_reversed(std::uint32_t x) {
-    x = ((x >> 1) & 0x55555555u) | ((x & 0x55555555u) << 1);
-    x = ((x >> 2) & 0x33333333u) | ((x & 0x33333333u) << 2);
+    x = __builtin_bswap32(x);
     x = ((x >> 4) & 0x0f0f0f0fu) | ((x & 0x0f0f0f0fu) << 4);
-    x = ((x >> 8) & 0x00ff00ffu) | ((x & 0x00ff00ffu) << 8);
-    return (x >> 16) | (x << 16);
+    x = ((x >> 2) & 0x33333333u) | ((x & 0x33333333u) << 2);
+    return ((x >> 1) & 0x55555555u) | ((x & 0x55555555u) << 1);
 }
 
-inline std::uint32_t owen(std::uint32_t x, std::uint32_t seed) {  // bits reversed before and after
-    x = bit_reversed(x);
+// Owen's scrambling runs from the highest bit down; here on reversed bits, from the lowest up.
+inline std::uint32_t scrambled_upwards(std::uint32_t x, std::uint32_t seed) {
     x ^= x * 0x3d20adeau;
     x += seed;
     x *= (seed >> 16) | 1u;
     x ^= x * 0x05526c56u;
-    x ^= x * 0x53a22864u;
-    return bit_reversed(x);
+    return x ^ (x * 0x53a22864u);
+}
+
+// The second Sobol dimension, bits reversed: Pascal's triangle modulo 2 as a product of five steps.
+inline std::uint32_t pascal_reversed(std::uint32_t i) {
+    i ^= (i >> 1) & 0x55555555u;
+    i ^= (i >> 2) & 0x33333333u;
+    i ^= (i >> 4) & 0x0f0f0f0fu;
+    i ^= (i >> 8) & 0x00ff00ffu;
+    return i ^ ((i >> 16) & 0x0000ffffu);
 }
 
 struct BakePair {
@@ -38,12 +45,9 @@ struct BakePair {
 
 inline BakePair bake_pair(std::uint32_t seed, std::uint32_t index, std::uint32_t pair) {
     const std::uint32_t key = bake_hash(seed ^ 0x51ed270bu, pair);
-    const std::uint32_t i = owen(index, key);
-    std::uint32_t second = 0, column = 0x80000000u;  // the second Sobol dimension: Pascal's triangle modulo 2
-    for (std::uint32_t bits = i; bits; bits >>= 1, column ^= column >> 1)
-        if (bits & 1u) second ^= column;
-    const std::uint32_t x = owen(bit_reversed(i), bake_hash(key ^ 0x68bc21ebu));
-    const std::uint32_t y = owen(second, bake_hash(key ^ 0x02e5be93u));
+    const std::uint32_t i = bit_reversed(scrambled_upwards(bit_reversed(index), key));
+    const std::uint32_t x = bit_reversed(scrambled_upwards(i, bake_hash(key ^ 0x68bc21ebu)));
+    const std::uint32_t y = bit_reversed(scrambled_upwards(pascal_reversed(i), bake_hash(key ^ 0x02e5be93u)));
     return {x * 0x1p-32, y * 0x1p-32};
 }
 
