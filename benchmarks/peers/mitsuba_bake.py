@@ -1,4 +1,4 @@
-"""Irradiance on texels by Mitsuba 3, from the same arrays that Cycles gets (see cycles_bake.py). Needs its LLVM variant.
+"""Irradiance on texels by Mitsuba 3, from the arrays that Cycles gets (see cycles_bake.py). Needs its LLVM variant.
 
     python benchmarks/peers/mitsuba_bake.py scene.npz texels.npy lightmap.npy --samples 64
 

@@ -1,4 +1,4 @@
-"""The same lightmap by our kernel (full paths, or gathering), by Cycles and by Mitsuba, with the CPU-seconds of each."""
+"""One lightmap by our kernel (full paths, or gathering), by Cycles and by Mitsuba, with the CPU-seconds of each."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _coarse(room: MatteRoom, tracer: Tracer, seed: int) -> tuple[GatherMap, int]
                 room.coarse,
                 covers,
                 NOBODY,
-                gather_map(room.flat, room.coarse, pages),
+                gather_map(room.flat, room.coarse, covers, pages),
                 _sampling(samples, seed + 1, without_emission=True),
                 stage=f"gather{number}",
                 tile_px=TILE_PX,
@@ -117,7 +117,7 @@ def _coarse(room: MatteRoom, tracer: Tracer, seed: int) -> tuple[GatherMap, int]
                 progress=lambda fraction: None,
             )
             paths += samples * sum(int(page.valid.sum()) for page in pages)
-    return gather_map(room.flat, room.coarse, pages), paths
+    return gather_map(room.flat, room.coarse, covers, pages), paths
 
 
 def reference(room: MatteRoom, samples: int, saved: Path) -> Float32[Array, "h w 3"]:

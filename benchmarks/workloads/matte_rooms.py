@@ -53,7 +53,10 @@ PROBES = 16
 TOUCHING_M = 5e-3
 """Texels with another piece this close before or behind them don't count: of two surfaces in one place, which is lit
 is for rounding to say."""
-OUTSIDE_DENSITY_PER_M = 1e-3
+SMALL_SHARE = 1e-4
+"""Of all area: smaller charts (leaves, book spines) are left out of the lightmap, they hold no texel that counts."""
+LAMP_M = 0.5
+"""Texels nearer to a point light don't count: light grows with 1 / r², and they alone would decide every error."""
 
 ROOMS: dict[str, Callable[[], bytes]] = {"gallery": gallery, "kitchen": kitchen, "living room": living_room}
 
@@ -114,8 +117,9 @@ def matte_room(name: str, size_px: int, coarse_share: float) -> MatteRoom:
     dark = [
         _glows(source, i.material) for i, own in zip(source.instances, charts, strict=True) for _ in range(own.count)
     ]
-    left_out = _outside(source, charts) | np.array(dark, bool)
-    atlas = _packed(source, charts, left_out, size_px**2, PADDING_PX)
+    left_out = _outside(source, charts) | np.array(dark, bool) | _small(charts)
+    charts = _without(charts, left_out)
+    atlas = _packed(source, charts, size_px**2, PADDING_PX)
     (page,) = atlas.pages
     found = _centred(page)
     middles = _middles(atlas)
@@ -125,7 +129,7 @@ def matte_room(name: str, size_px: int, coarse_share: float) -> MatteRoom:
         name,
         flat,
         atlas,
-        _packed(source, charts, left_out, int(size_px**2 * coarse_share), 1),
+        _packed(source, charts, int(size_px**2 * coarse_share), 1),
         found,
         middles,
         _middle_cover(found, page, middles.pages[0]),
@@ -212,23 +216,39 @@ def _outside(flat: FlatScene, charts: list[Charts]) -> Bool[Array, "c"]:
     return np.array(found, bool)
 
 
-def _packed(flat: FlatScene, charts: list[Charts], left_out: Bool[Array, "c"], texels: int, padding: int) -> Atlas:
+def _small(charts: list[Charts]) -> Bool[Array, "c"]:
+    areas = []
+    for own in charts:
+        a, b, c = (own.uv_m[own.corners[:, k]] for k in range(3))
+        twice = np.abs((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]))
+        areas.append(np.bincount(own.chart, twice / 2, own.count))
+    per_chart = np.concatenate(areas)
+    return per_chart < SMALL_SHARE * per_chart.sum()
+
+
+def _without(charts: list[Charts], left_out: Bool[Array, "c"]) -> list[Charts]:
+    """The rest, renumbered."""
+    first, result = 0, []
+    for own in charts:
+        kept = ~left_out[first : first + own.count][own.chart]
+        first += own.count
+        used, corners = np.unique(own.corners[kept], return_inverse=True)
+        _, chart = np.unique(own.chart[kept], return_inverse=True)
+        corners, chart = corners.reshape(-1, 3).astype(np.uint32), chart.reshape(-1).astype(np.uint32)
+        result.append(Charts(own.vertex[used], own.uv_m[used], own.triangle[kept], corners, chart))
+    return result
+
+
+def _packed(flat: FlatScene, charts: list[Charts], texels: int, padding: int) -> Atlas:
     """All charts on one page; more texels than asked for where the padding alone would fill it."""
     surfaces = [Surface(i, False, own) for i, own in enumerate(charts)]
-    density = np.where(left_out, OUTSIDE_DENSITY_PER_M, DENSITY_PER_M)
+    density = np.full(sum(own.count for own in charts), DENSITY_PER_M)
     first = [i.first_triangle for i in flat.instances]
     while True:
         try:
-            atlas = pack(surfaces, first, density, max_texels=texels, page_px=4096, padding_px=padding)
+            return pack(surfaces, first, density, max_texels=texels, page_px=4096, padding_px=padding)
         except AtlasImpossible:
             texels = texels * 5 // 4
-            continue
-        (page,) = atlas.pages
-        kept = ~left_out[page.chart]
-        rows = {
-            name: np.ascontiguousarray(getattr(page, name)[kept]) for name in ("corners", "triangle", "chart", "back")
-        }
-        return replace(atlas, pages=(replace(page, **rows),))
 
 
 def _middles(atlas: Atlas) -> Atlas:
@@ -244,7 +264,7 @@ def _middle_cover(found: Cover, page: Page, fine: Page) -> Cover:
 
 
 def _touched(source: FlatScene, flat: FlatScene, page: Page, found: Cover) -> Bool[Array, "h w"]:
-    """Texels at whose centre another piece lies within `TOUCHING_M`."""
+    """Texels at whose centre another piece lies within `TOUCHING_M`, or a point light within `LAMP_M`."""
     _, local, weights = _native.bake_detail(
         scene=Tracer(flat, 1).native,
         uv=page.uv_px,
@@ -271,6 +291,8 @@ def _touched(source: FlatScene, flat: FlatScene, page: Page, found: Cover) -> Bo
         others = RayCaster(source.positions, source.triangles[source.triangle_instance != number], 1)
         start = places[own] + TOUCHING_M * normals[own]
         near[own] = np.isfinite(others.closest(start, -normals[own], 2 * TOUCHING_M).distance_m)
+    for light in source.lights:
+        near |= np.linalg.norm(places - np.array(light.position_m), axis=1) < LAMP_M
     result = np.zeros(page.height_px * page.width_px, bool)
     result[found.texel[near]] = True
     return result.reshape(page.height_px, page.width_px)

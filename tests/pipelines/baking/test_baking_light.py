@@ -1,5 +1,7 @@
 """Light on texels against what is known by heart, threads, and kills."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -115,13 +117,33 @@ def test_gathering_agrees_with_full_paths(tmp_path):
     (full,) = light(flat, atlas, tmp_path / "full", samples=128, depth=32)
     pages, history = None, []
     for number in range(6):
-        gathered = gather_map(flat, coarse, pages)
+        gathered = gather_map(flat, coarse, page_covers(coarse), pages)
         pages = light(flat, coarse, tmp_path / "g", 32, gathered, stage=f"g{number}", without_emission=True)
         history.append(pages)
     pages = extrapolated(history)
-    (quick,) = light(flat, atlas, tmp_path / "quick", samples=64, gather=gather_map(flat, coarse, pages))
+    (quick,) = light(
+        flat, atlas, tmp_path / "quick", samples=64, gather=gather_map(flat, coarse, page_covers(coarse), pages)
+    )
     both = full.valid & quick.valid
     assert quick.radiance[both].mean() == pytest.approx(full.radiance[both].mean(), rel=0.01)
+
+
+def test_paths_do_not_read_texels_that_may_lie_within_solids_in_part(tmp_path):
+    """Neighbours of a buried texel are left to the paths, except where viewers said which part is in the open."""
+    flat = boxes(PLANE, [lambert(0.6)])
+    atlas = atlas_of(flat, 900)
+    covers = page_covers(atlas)
+    (page,) = light(flat, atlas, tmp_path, samples=1)
+    valid, seen = page.valid.copy(), page.seen.copy()
+    rows, columns = np.nonzero(page.valid[1:-1, 1:-1])
+    y, x = next((r + 1, c + 1) for r, c in zip(rows, columns, strict=True) if page.valid[r : r + 3, c : c + 3].all())
+    valid[y, x] = False
+    seen[y, x + 1] = 3
+    (may_read,) = gather_map(flat, atlas, covers, [replace(page, valid=valid, seen=seen)]).valid
+    expected = page.valid.copy()
+    expected[y - 1 : y + 2, x - 1 : x + 2] = False
+    expected[y, x + 1] = True
+    np.testing.assert_array_equal(may_read.astype(bool), expected)
 
 
 def test_no_light_leaks_through_a_thin_wall(tmp_path):
@@ -129,7 +151,7 @@ def test_no_light_leaks_through_a_thin_wall(tmp_path):
     sky = Environment(np.full((4, 8, 3), 100, np.float32))
     flat = boxes(ROOM[:6], [lambert(0.7)], environment=sky)
     atlas = atlas_of(flat, 3000)
-    (page,) = light(flat, atlas, tmp_path, samples=32, gather=gather_map(flat, atlas, None))
+    (page,) = light(flat, atlas, tmp_path, samples=32, gather=gather_map(flat, atlas, page_covers(atlas), None))
     assert page.valid.any()
     # Rays that leave through the very edge between two sheets are all that may pass.
     assert np.mean(page.radiance[page.valid].max(axis=1) > 0) < 0.002

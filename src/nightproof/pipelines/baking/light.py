@@ -189,7 +189,7 @@ def page_covers(atlas: Atlas) -> list[Cover]:
     return [cover(page.uv_px, page.corners, page.width_px, page.height_px) for page in atlas.pages]
 
 
-def gather_map(flat: FlatScene, atlas: Atlas, pages: Sequence[LitPage] | None) -> GatherMap:
+def gather_map(flat: FlatScene, atlas: Atlas, covers: Sequence[Cover], pages: Sequence[LitPage] | None) -> GatherMap:
     """A lightmap for paths to read; without `pages` a black one, which leaves direct light alone."""
     where = np.full((len(flat.triangles), 2), -1, np.int32)
     uv = np.zeros((len(flat.triangles), 12), np.float32)
@@ -207,8 +207,26 @@ def gather_map(flat: FlatScene, atlas: Atlas, pages: Sequence[LitPage] | None) -
         valid = [np.ones((p.height_px, p.width_px), np.uint8) for p in atlas.pages]
     else:
         radiance = [page.radiance for page in pages]
-        valid = [page.valid.astype(np.uint8) for page in pages]
+        valid = [_open(lit, found).astype(np.uint8) for lit, found in zip(pages, covers, strict=True)]
     return GatherMap(where, uv, radiance, valid)
+
+
+def _open(page: LitPage, found: Cover) -> Bool[Array, "h w"]:
+    """Texels that paths may read.
+
+    One beside a texel within solids may lie within them in part: unless viewers told which part is in the open, its
+    mean is too dark for the paths that meet that part, and they go on instead.
+    """
+    height, width = page.valid.shape
+    buried = np.zeros((height + 2, width + 2), bool)
+    rows, columns = np.divmod(found.texel.astype(np.int64), width)
+    hidden = ~page.valid[rows, columns]
+    buried[rows[hidden] + 1, columns[hidden] + 1] = True
+    beside = np.zeros((height, width), bool)
+    for dy in range(3):
+        for dx in range(3):
+            beside |= buried[dy : dy + height, dx : dx + width]
+    return page.valid & ~(beside & (page.seen == 0))
 
 
 def extrapolated(passes: Sequence[Sequence[LitPage]]) -> list[LitPage]:

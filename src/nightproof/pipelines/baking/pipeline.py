@@ -258,7 +258,7 @@ def _gathered(
             prepared.coarse,
             covers,
             eyes,
-            gather_map(prepared.flat, prepared.coarse, pages),
+            gather_map(prepared.flat, prepared.coarse, covers, pages),
             sampling,
             stage=f"gather{number}",
             tile_px=settings.tile_px,
@@ -268,7 +268,7 @@ def _gathered(
             progress=_within_passes(progress, number, passes),
         )
         history = [*history[-2:], pages]
-    return gather_map(prepared.flat, prepared.coarse, extrapolated(history))
+    return gather_map(prepared.flat, prepared.coarse, covers, extrapolated(history))
 
 
 def calm_light(
