@@ -94,10 +94,11 @@ struct KeptMap {
     std::vector<int> width, height;
 };
 
-void read_map(const SceneView& scene, const Signed& page, const Floats& uv, const nb::list& images, const nb::list& masks,
+void read_map(const SceneView& scene, const Signed& page, const Floats& uv, const Floats& near_m, const nb::list& images, const nb::list& masks,
               KeptMap& kept) {
     if (page.shape(0) != scene.triangle_count || page.shape(1) != 2 || uv.shape(0) != scene.triangle_count ||
-        uv.shape(1) != 12 || nb::len(images) != nb::len(masks))
+        uv.shape(1) != 12 || near_m.shape(0) != scene.triangle_count || near_m.shape(1) != 2 ||
+        nb::len(images) != nb::len(masks))
         throw nb::value_error("a gather map of another scene");
     for (std::size_t i = 0; i < nb::len(images); ++i) {
         const auto image = nb::cast<Image>(images[i]);
@@ -112,7 +113,7 @@ void read_map(const SceneView& scene, const Signed& page, const Floats& uv, cons
     for (std::size_t i = 0; i < page.shape(0) * 2; ++i)
         if (page.data()[i] >= static_cast<std::int32_t>(kept.radiance.size()))
             throw nb::index_error("a gather map's page is missing");
-    kept.map = {page.data(), uv.data(), kept.radiance.data(), kept.valid.data(), kept.width.data(), kept.height.data()};
+    kept.map = {page.data(), uv.data(), near_m.data(), kept.radiance.data(), kept.valid.data(), kept.width.data(), kept.height.data()};
 }
 
 std::vector<BakeCamera> read_cameras(const Floats& rows) {
@@ -156,12 +157,13 @@ nb::dict light(const TraceScene& owner, const Points& uv, const Corners& corners
     check_texels(scene, page, corners, triangle, texels, start.shape(0), cover_triangle.shape(0));
     const std::vector<BakeCamera> viewers = read_cameras(cameras);
     KeptMap kept;
-    nb::object page_array, uv_array;
+    nb::object page_array, uv_array, near_array;
     if (!gather_map.is_none()) {
         page_array = gather_map[nb::int_(0)];
         uv_array = gather_map[nb::int_(1)];
-        read_map(scene, nb::cast<Signed>(page_array), nb::cast<Floats>(uv_array), nb::cast<nb::list>(gather_map[nb::int_(2)]),
-                 nb::cast<nb::list>(gather_map[nb::int_(3)]), kept);
+        near_array = gather_map[nb::int_(2)];
+        read_map(scene, nb::cast<Signed>(page_array), nb::cast<Floats>(uv_array), nb::cast<Floats>(near_array),
+                 nb::cast<nb::list>(gather_map[nb::int_(3)]), nb::cast<nb::list>(gather_map[nb::int_(4)]), kept);
     }
     BakeSettings settings{};
     settings.seed = nb::cast<std::uint32_t>(asked["seed"]);

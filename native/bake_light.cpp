@@ -151,11 +151,12 @@ bool buried(const SceneView& scene, const BakePage& page, const Texel& texel) {
     return 2 * backs > kProbes;
 }
 
-bool gather(void* user, std::uint32_t triangle, float u, float v, bool front, Vec3, Vec3* radiance) {
+bool gather(void* user, std::uint32_t triangle, float u, float v, bool front, Vec3, float distance, Vec3* radiance) {
     const GatherMap& map = *static_cast<const GatherMap*>(user);
     const std::size_t side = 2 * std::size_t(triangle) + (front ? 0 : 1);
     const std::int32_t page = map.page[side];
-    if (page < 0) return false;
+    // A surface this near sees finer light than the map holds: the path goes on.
+    if (page < 0 || distance < map.near_m[side]) return false;
     const float* uv = map.uv + 6 * side;
     const float x = uv[0] * (1 - u - v) + uv[2] * u + uv[4] * v, y = uv[1] * (1 - u - v) + uv[3] * u + uv[5] * v;
     const int column = std::clamp(static_cast<int>(x), 0, map.width[page] - 1);

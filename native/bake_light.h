@@ -32,6 +32,7 @@ struct BakeTexels {
 struct GatherMap {
     const std::int32_t* page;  // 2 per scene triangle (front, back); negative: not in the map, paths go on
     const float* uv;           // 12 per scene triangle: front and back corners in texels
+    const float* near_m;       // 2 per scene triangle: paths that come from nearer don't read
     const float* const* radiance;       // per page, RGB
     const std::uint8_t* const* valid;   // per page
     const int *width, *height;          // per page

@@ -245,7 +245,8 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
     const bool inside = material.kind == kVolume && !s.front;
     if (settings.gather && !path.direct) {
         Vec3 gathered;
-        if (settings.gather(settings.gather_user, s.triangle, path.hit.u, path.hit.v, s.front, path.direction, &gathered)) {
+        if (settings.gather(settings.gather_user, s.triangle, path.hit.u, path.hit.v, s.front, path.direction,
+                            path.hit.distance, &gathered)) {
             path.result->radiance = path.result->radiance + path.throughput * gathered;
             return false;
         }

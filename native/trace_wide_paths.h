@@ -281,7 +281,7 @@ NIGHTPROOF_INLINE uint32_t gathered(const PathSettings& settings, const Flight& 
         if (f.word[kFlags][i + k] & kDirect) continue;
         Vec3 light;
         if (!settings.gather(settings.gather_user, f.word[kHitTriangle][i + k], f.number[kU][i + k], f.number[kV][i + k],
-                             s.front[k], triple(f, kDirectionX, i + k), &light))
+                             s.front[k], triple(f, kDirectionX, i + k), f.number[kDistance][i + k], &light))
             continue;
         Vec3& sum = results[f.word[kSlot][i + k]].radiance;
         sum = sum + triple(f, kThroughputX, i + k) * light;

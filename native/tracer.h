@@ -167,7 +167,8 @@ struct PathResult {
 
 // Called at every surface that scatters beyond the first: may answer with the radiance that leaves it towards
 // −direction without its own emission, and so end the path there. Must be thread-safe.
-using GatherHook = bool (*)(void* user, uint32_t triangle, float u, float v, bool front, Vec3 direction, Vec3* radiance);
+using GatherHook = bool (*)(void* user, uint32_t triangle, float u, float v, bool front, Vec3 direction, float distance,
+                            Vec3* radiance);
 
 struct PathSettings {
     int max_depth;        // 1: emission seen directly; 2: direct light; as Mitsuba counts

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,10 @@ MAX_DEPTH = BOUNCES + 2
 NOBODY = np.zeros((0, 14), np.float32)
 """No viewers: cosine-weighted directions."""
 TILE_PX = 1 << 15
-GATHER_DIRECT, GATHER_SAMPLES = 32, 16
-"""Samples of the coarse lightmap: first pass, later passes; as the pipeline has them."""
+GATHER_DIRECT, GATHER_SAMPLES = 8, 4
+"""Samples of the coarse lightmap: first pass, later passes. Fewer than the pipeline takes: its lightmaps are larger."""
+EVEN = 1e9
+"""Weight of the cosine-weighted hemisphere beside the views: they say where to start, never whereto."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def ours(room: MatteRoom, samples: int, *, gather: bool, seed: int = 1) -> Baked
     return Baked(light.astype(np.float32), valid, spent_s, paths + samples * int(valid.sum()))
 
 
-def _sampling(samples: int, seed: int, *, without_emission: bool = False) -> Sampling:
+def _sampling(samples: int, seed: int) -> Sampling:
     return Sampling(
         seed=seed,
         least_samples=samples,
@@ -72,7 +75,6 @@ def _sampling(samples: int, seed: int, *, without_emission: bool = False) -> Sam
         unseen=0.5,
         near_m=1,
         max_depth=MAX_DEPTH,
-        without_emission=without_emission,
     )
 
 
@@ -106,9 +108,9 @@ def _coarse(room: MatteRoom, tracer: Tracer, seed: int) -> tuple[GatherMap, int]
                 tracer,
                 room.coarse,
                 covers,
-                NOBODY,
+                room.eyes,
                 gather_map(room.flat, room.coarse, covers, pages),
-                _sampling(samples, seed + 1, without_emission=True),
+                replace(_sampling(samples, seed + 1), without_emission=True, unseen=EVEN),
                 stage=f"gather{number}",
                 tile_px=TILE_PX,
                 moments=False,
@@ -140,7 +142,8 @@ class PeerMissing(Exception):
 def cycles_python() -> str:
     """The Python that has `bpy`. Raises `PeerMissing`."""
     python = os.environ.get("NIGHTPROOF_BPY_PYTHON", "")
-    if not python or subprocess.run([python, "-c", "import bpy"], capture_output=True, check=False).returncode:
+    trial = [python, "-c", "import bpy"]
+    if not shutil.which(python) or subprocess.run(trial, capture_output=True, check=False).returncode:
         raise PeerMissing(
             "no Cycles here. Run benchmarks/peers/bpy_venv.sh (needs Python 3.11, downloads 0.8 GB) and set\n"
             "NIGHTPROOF_BPY_PYTHON to what it prints; or pass --without-cycles."

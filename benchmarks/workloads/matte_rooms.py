@@ -29,6 +29,7 @@ from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.baking.atlas import Atlas, AtlasImpossible, Page, Surface, pack
 from nightproof.pipelines.baking.charts import Charts, cut
 from nightproof.pipelines.baking.smooth import chart_map
+from nightproof.pipelines.baking.viewers import camera_rows, viewers
 from nightproof.rendering.tracer import Tracer
 from nightproof.rendering.tracer_scene import srgb_table
 from nightproof.scenes.flat import Environment, FlatScene, Instance, Material
@@ -58,6 +59,10 @@ SMALL_SHARE = 1e-4
 LAMP_M = 0.5
 """Texels nearer to a point light don't count: light grows with 1 / r², and they alone would decide every error."""
 
+EYES = 16
+"""Views of the room that tell which part of a coarse texel is in the open, as the pipeline's views do."""
+EYE_PX = (512, 384)
+
 ROOMS: dict[str, Callable[[], bytes]] = {"gallery": gallery, "kitchen": kitchen, "living room": living_room}
 
 
@@ -76,6 +81,7 @@ class MatteRoom:
     middles: Atlas
     """The page twice as fine: its texel (2x, 2y) is the middle half of texel (x, y)."""
     middle_cover: Cover
+    eyes: Float32[Array, "k 14"]
     chart: Int[Array, "h w"]
     counted: Bool[Array, "h w"]
     """Texels whose eight neighbours belong to the same chart, with nothing that touches the surface there."""
@@ -133,6 +139,7 @@ def matte_room(name: str, size_px: int, coarse_share: float) -> MatteRoom:
         found,
         middles,
         _middle_cover(found, page, middles.pages[0]),
+        camera_rows(viewers(source, RayCaster(source.positions, source.triangles, 1), 1, EYES, *EYE_PX)),
         chart,
         _same_around(np.where(_touched(source, flat, page, found), -1, chart)),
     )

@@ -21,6 +21,9 @@ from nightproof.scenes.flat import FlatScene
 
 Array = np.ndarray
 
+NEAR_TEXELS = 2.0
+"""Light within this many texels of a coarse lightmap, as seen by a path: the map blurs it, so paths go on."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -60,6 +63,8 @@ class GatherMap:
 
     page: Int32[Array, "t 2"]
     uv_px: Float32[Array, "t 12"]
+    near_m: Float32[Array, "t 2"]
+    """From nearer than this, paths go on."""
     radiance: list[Float32[Array, "h w 3"]]
     valid: list[Array]
 
@@ -137,7 +142,9 @@ def _light_tile(
         start=np.ascontiguousarray(part.start),
         cover_triangle=np.ascontiguousarray(part.triangle),
         cameras=cameras,
-        gather_map=None if gather is None else (gather.page, gather.uv_px, gather.radiance, gather.valid),
+        gather_map=None
+        if gather is None
+        else (gather.page, gather.uv_px, gather.near_m, gather.radiance, gather.valid),
         settings={**vars(sampling), "seed": sampling.seed % 2**32},
         moments=moments,
         threads=threads,
@@ -193,12 +200,14 @@ def gather_map(flat: FlatScene, atlas: Atlas, covers: Sequence[Cover], pages: Se
     """A lightmap for paths to read; without `pages` a black one, which leaves direct light alone."""
     where = np.full((len(flat.triangles), 2), -1, np.int32)
     uv = np.zeros((len(flat.triangles), 12), np.float32)
+    near = np.zeros((len(flat.triangles), 2), np.float32)
     for number, page in enumerate(atlas.pages):
         side = page.back.astype(np.int64)
         corners = page.uv_px[page.corners].reshape(len(page.corners), 6)
         where[page.triangle, side] = number
         for k in range(6):
             uv[page.triangle, 6 * side + k] = corners[:, k]
+        near[page.triangle, side] = NEAR_TEXELS * _texel_widths(flat, page)
     # Mirrors are gathered from like anything else: what they send on average, without caustics and their noise.
     clear = np.array([m.transmission > 0 or m.unlit for m in flat.materials], bool)
     where[clear[flat.triangle_material]] = -1
@@ -208,7 +217,16 @@ def gather_map(flat: FlatScene, atlas: Atlas, covers: Sequence[Cover], pages: Se
     else:
         radiance = [page.radiance for page in pages]
         valid = [_open(lit, found).astype(np.uint8) for lit, found in zip(pages, covers, strict=True)]
-    return GatherMap(where, uv, radiance, valid)
+    return GatherMap(where, uv, near, radiance, valid)
+
+
+def _texel_widths(flat: FlatScene, page: Page) -> Float32[Array, "t"]:
+    """Metres per texel of each triangle of a page."""
+    a, b, c = (flat.positions[flat.triangles[page.triangle, k].astype(np.int64)].astype(np.float64) for k in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    a, b, c = (page.uv_px[page.corners[:, k]].astype(np.float64) for k in range(3))
+    texels = np.abs((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]))
+    return np.sqrt(area / np.maximum(texels, 1e-12)).astype(np.float32)
 
 
 def _open(page: LitPage, found: Cover) -> Bool[Array, "h w"]:
