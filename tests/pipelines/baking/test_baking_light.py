@@ -146,6 +146,21 @@ def test_paths_do_not_read_texels_that_may_lie_within_solids_in_part(tmp_path):
     np.testing.assert_array_equal(may_read.astype(bool), expected)
 
 
+def test_paths_that_come_from_nearby_do_not_read_the_map(tmp_path):
+    """Light of a thousand suns in the map: seen where the map is fine enough for the distance, else not at all."""
+    flat = room()
+    atlas = atlas_of(flat, 1500)
+    (lit,) = light(flat, atlas, tmp_path / "lit", samples=1)
+    bright = gather_map(flat, atlas, page_covers(atlas), [replace(lit, radiance=np.full_like(lit.radiance, 1000))])
+    (full,) = light(flat, atlas, tmp_path / "full", samples=4)
+    (far,) = light(flat, atlas, tmp_path / "far", samples=4, gather=bright)
+    (near,) = light(
+        flat, atlas, tmp_path / "near", samples=4, gather=replace(bright, near_m=np.full_like(bright.near_m, 10))
+    )
+    assert far.radiance.mean() > 100 * full.radiance.mean()
+    np.testing.assert_array_equal(near.radiance, full.radiance)
+
+
 def test_no_light_leaks_through_a_thin_wall(tmp_path):
     """A closed dark room of sheets in bright surroundings: not one texel inside gets any light, gathered or not."""
     sky = Environment(np.full((4, 8, 3), 100, np.float32))

@@ -68,6 +68,10 @@ class GatherMap:
     radiance: list[Float32[Array, "h w 3"]]
     valid: list[Array]
 
+    @property
+    def arrays(self) -> tuple[object, ...]:
+        return self.page, self.uv_px, self.near_m, self.radiance, self.valid
+
 
 def light_pages(
     tracer: Tracer,
@@ -142,9 +146,7 @@ def _light_tile(
         start=np.ascontiguousarray(part.start),
         cover_triangle=np.ascontiguousarray(part.triangle),
         cameras=cameras,
-        gather_map=None
-        if gather is None
-        else (gather.page, gather.uv_px, gather.near_m, gather.radiance, gather.valid),
+        gather_map=None if gather is None else gather.arrays,
         settings={**vars(sampling), "seed": sampling.seed % 2**32},
         moments=moments,
         threads=threads,
