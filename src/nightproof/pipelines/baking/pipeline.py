@@ -52,7 +52,7 @@ UNBAKEABLE_SHARE = 0.02
 BYTES_PER_TRIANGLE = 9
 BYTES_PER_TEXEL = 0.16
 """Of compressed geometry and of a page under `standard`, measured in the gallery."""
-TEXELS_PER_CPU_SECOND = 9000
+TEXELS_PER_CPU_SECOND = 33_000
 EXPOSURE_VIEWS = 12
 SIDE_SIGHTINGS, SIDE_SHARE = 16, 0.01
 """So many rays of the views, and such a share of those that meet an instance, must see its rarer side: then it gets

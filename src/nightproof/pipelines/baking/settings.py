@@ -58,7 +58,7 @@ _PRESETS = {
         error=0.04,
         gather_texels=80_000,
         viewers=128,
-        page_loss=0.025,
+        page_loss=0.018,
     ),
     "standard": BakeSettings(),
     "strict": BakeSettings(
