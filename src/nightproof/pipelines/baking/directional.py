@@ -38,9 +38,9 @@ surface and .06 along its normal. Viewers are few, and light is not of first ord
 LEAST_BASE = 0.25
 """The base colour keeps this share of the mean: a viewer without the loader shows it, and slopes stay finite."""
 STEEPEST = 2.0
-WANTED_DB = 48.0
-"""Of the slopes' pictures: one code is 1/127 of the steepest slope, so 48 dB are a percent of the light at worst."""
-QUALITIES = (85, 92, 96, 99)
+WANTED_ERROR = 0.02
+"""Root mean square error of slopes that their pictures may add: 2 % of the light, where it is seen along an axis."""
+QUALITIES = (75, 85, 92, 96, 99)
 
 
 @dataclass(frozen=True)
@@ -131,15 +131,15 @@ def slope_scale(pages: Sequence[Directional]) -> float:
 
 def encode_slopes(slope: Float32[Array, "h w 3 3"], scale: float) -> list[bytes]:
     """Three WebP pictures, along x, y and z. Code 128 is zero, exactly (rule D2)."""
-    return [_encoded(np.clip(np.rint(128 + slope[..., axis, :] * (127 / scale)), 1, 255)) for axis in range(3)]
+    return [_encoded(np.clip(np.rint(128 + slope[..., axis, :] * (127 / scale)), 1, 255), scale) for axis in range(3)]
 
 
-def _encoded(codes: Array) -> bytes:
+def _encoded(codes: Array, scale: float) -> bytes:
     wanted = codes.astype(np.uint8)
     data = b""
     for quality in QUALITIES:
         data = encoded(wanted, "WEBP", quality)
-        squared = float(np.mean((decode(data).astype(np.float64) - wanted) ** 2))
-        if 10 * np.log10(255**2 / max(squared, 1e-9)) >= WANTED_DB:
+        error = float(np.sqrt(np.mean((decode(data).astype(np.float64) - wanted) ** 2)))
+        if error * scale / 127 <= WANTED_ERROR:
             break
     return data
