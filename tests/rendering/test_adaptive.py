@@ -71,7 +71,7 @@ def test_disagreement_is_one_minus_ssim_by_tile():
     one = rng.integers(0, 256, (70, 90, 3), np.uint8)
     two = one.copy()
     two[36:40, 50:60] = 0
-    errors = disagreement(one, two)
+    errors = disagreement(1 - ssim_map(one, two))
     assert errors.shape == (5, 6)
     assert np.unravel_index(errors.argmax(), errors.shape) == (2, 3)
     inner = 1 - ssim_map(one, two).mean(axis=2)

@@ -19,8 +19,10 @@ TILE_PX = 64
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
-def ssim_map(reference: UInt8[Array, "h w 3"], asset: UInt8[Array, "h w 3"]) -> Float[Array, "h-10 w-10 3"]:
-    """SSIM at every pixel whose whole window lies inside the image."""
+def ssim_map(
+    reference: UInt8[Array, "h w 3"] | Float[Array, "h w 3"], asset: UInt8[Array, "h w 3"] | Float[Array, "h w 3"]
+) -> Float[Array, "h-10 w-10 3"]:
+    """SSIM at every pixel whose whole window lies inside the image; values from 0 to 255, rounded or not."""
     x, y = reference.astype(np.float64), asset.astype(np.float64)
     mean_x, mean_y = _blur(x), _blur(y)
     var_x, var_y = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2

@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, UInt8
+from jaxtyping import Bool, Float32, Float64, Int32
 
 from nightproof import _native
-from nightproof.kernels.metrics_reference import WINDOW, ssim_map
+from nightproof.kernels.metrics_reference import WINDOW
 from nightproof.rendering.denoise import clean_guides, denoise
 from nightproof.scenes.camera import Camera
 
@@ -95,13 +95,12 @@ class TwoRenderings:
         return one, two
 
 
-def disagreement(one: UInt8[Array, "h w 3"], two: UInt8[Array, "h w 3"]) -> Float64[Array, "ty tx"]:
-    """Mean 1 − SSIM of every tile, of pictures at least as large as SSIM's window.
+def disagreement(errors: Float64[Array, "h-10 w-10 3"]) -> Float64[Array, "ty tx"]:
+    """Mean of every tile, given 1 − SSIM of every pixel that has one.
 
     SSIM isn't defined within five pixels of the border; what is nearest stands for it.
     """
-    reach = WINDOW // 2
-    errors = np.pad(1 - ssim_map(one, two).mean(axis=2), reach, mode="edge")
+    errors = np.pad(errors.mean(axis=2), WINDOW // 2, mode="edge")
     down = np.add.reduceat(errors, np.arange(0, errors.shape[0], TILE_PX), axis=0)
     sums = np.add.reduceat(down, np.arange(0, errors.shape[1], TILE_PX), axis=1)
     return np.asarray(sums / _tile_areas(errors.shape[0], errors.shape[1]), np.float64)

@@ -25,9 +25,14 @@ EXPOSURE_STOPS = 30
 
 def to_display(radiance: Float32[Array, "h w 3"], exposure: float) -> UInt8[Array, "h w 3"]:
     """Encode by IEC 61966-2-1. What is not a number becomes black, infinity white."""
+    return np.rint(display_values(radiance, exposure)).astype(np.uint8)
+
+
+def display_values(radiance: Float32[Array, "h w 3"], exposure: float) -> Float32[Array, "h w 3"]:
+    """What `to_display` rounds: values from 0 to 255."""
     linear = np.clip(np.nan_to_num(radiance * np.float32(exposure), nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
     encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.power(linear, 1 / 2.4) - 0.055)
-    return np.rint(encoded * 255).astype(np.uint8)
+    return np.asarray(encoded * 255, np.float32)
 
 
 def auto_exposure(radiances: Sequence[Float32[Array, "h w 3"]]) -> float:

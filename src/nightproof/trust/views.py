@@ -27,8 +27,8 @@ from nightproof.trust.task import Task
 
 FIRST_SAMPLES = {"draft": 8}
 """Of each half of a reference, everywhere, before those parts that disagree get more; 16 for other policies."""
-MOST_SAMPLES = {"draft": 256}
-"""Where a part never agrees; 1024 for other policies."""
+MOST_SAMPLES = 1024
+"""Of each half, for tiles that never agree."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class RenderedPairs:
         self._agreement = Agreement(
             ssim=task.policy.reference_self_ssim,
             samples=FIRST_SAMPLES.get(name, 16),
-            most_samples=MOST_SAMPLES.get(name, 1024),
+            most_samples=MOST_SAMPLES,
         )
         self._self_ssim = 1.0
 
