@@ -178,9 +178,16 @@ def test_ctrl_c_ends_a_long_rendering():
         "t.render(look_at(np.zeros(3), np.ones(3), yfov_rad=1, width_px=400, height_px=400), samples=4096, seed=0)\n"
     )
     running = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background shells have it ignored
     )
-    assert running.stdout.readline() == "go\n"
-    running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=30)
+    try:
+        assert running.stdout.readline() == "go\n"
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=30)
+    finally:
+        running.kill()
     assert "KeyboardInterrupt" in errors
