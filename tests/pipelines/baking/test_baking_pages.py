@@ -11,6 +11,7 @@ from nightproof.pipelines.baking.asset import Picture
 from nightproof.pipelines.baking.atlas import AtlasImpossible
 from nightproof.pipelines.baking.detail import bilinear, sharpened
 from nightproof.pipelines.baking.encode import QUALITIES, decode, encode_display, encoded, page_loss
+from nightproof.pipelines.baking.smooth import SPECK, without_specks
 from nightproof.rendering.display import to_display
 
 
@@ -107,3 +108,24 @@ def test_a_coarse_atlas_grows_until_thousands_of_small_charts_fit(monkeypatch):
     monkeypatch.setattr(pipeline, "COARSE_TEXELS_CAP", 1500)
     with pytest.raises(AtlasImpossible):
         pipeline._coarse([], [], np.zeros(0), 1000)
+
+
+def test_specks_go_and_lines_edges_and_other_charts_stay():
+    light, valid = np.ones((12, 12, 3), np.float32), np.ones((12, 12), bool)
+    chart = np.zeros((12, 12), np.int64)
+    light[:, 6] = 20  # a line of light through a gap
+    light[8:, 8:] = 5  # an edge
+    light[3, 3] = [90, 60, 30]
+    chart[0, 9:], light[0, 9:] = 1, 0.01  # a dark chart beside
+    calm = without_specks(light, valid, chart)
+    np.testing.assert_allclose(calm[3, 3], SPECK * np.array([3, 2, 1]) / 3, rtol=1e-5)
+    calm[3, 3] = light[3, 3]
+    np.testing.assert_array_equal(calm[1:-1], light[1:-1])  # a line's very ends have one neighbour of the line
+    np.testing.assert_array_equal(calm[0, 9:], light[0, 9:])
+
+
+def test_a_texel_without_two_neighbours_is_left_alone():
+    light, valid = np.full((5, 5, 3), 7, np.float32), np.zeros((5, 5), bool)
+    valid[2, 2:4] = True
+    light[2, 2] = 50
+    np.testing.assert_array_equal(without_specks(light, valid, np.zeros((5, 5), np.int64))[valid], light[valid])

@@ -36,7 +36,7 @@ class BakeSettings:
     max_depth: int = 16
     unseen: float = 0.5
     """Weight of the cosine-weighted hemisphere beside the viewers, in viewers."""
-    page_loss: float = 0.015
+    page_loss: float = 0.010
     """1 − SSIM that compressing a page may cost."""
     slope_pairs: int = 16
     """Pairs of paths per lit texel that tell how light changes with direction (output C)."""
@@ -68,7 +68,7 @@ _PRESETS = {
         error=0.01,
         gather_texels=300_000,
         viewers=384,
-        page_loss=0.010,
+        page_loss=0.008,
     ),
 }
 

@@ -20,6 +20,10 @@ SPECULAR = 0.04
 """What dielectrics reflect at right angles: keeps the light on black surfaces finite."""
 
 
+SPECK = 1.3
+"""A texel so many times brighter than the second brightest of its neighbours is a speck: rare paths that met a lamp."""
+
+
 def chart_map(page: Page, found: Cover) -> Int[Array, "h w"]:
     """Which chart each texel belongs to; −1 where none."""
     owner = np.full(page.width_px * page.height_px, -1, np.int64)
@@ -35,7 +39,7 @@ def smooth(
     threads: int,
 ) -> Float32[Array, "h w 3"]:
     """Light without noise: radiance over base colour. Texture detail, known without noise, is divided out before."""
-    light = bare_light(radiance, albedo, valid)
+    light = without_specks(bare_light(radiance, albedo, valid), valid, chart)
     result = light.copy()
     for number, box in chart_boxes(chart):
         own = (chart[box] == number) & valid[box]
@@ -47,6 +51,31 @@ def smooth(
         calm = denoise_lightmap(crop, threads=threads) if own.sum() >= LEAST_TEXELS else _blurred(crop)
         result[box] = np.where(own[..., None], calm[inner], result[box])
     return np.maximum(result, 0)
+
+
+def without_specks(
+    light: Float32[Array, "h w 3"], valid: Bool[Array, "h w"], chart: Int[Array, "h w"]
+) -> Float32[Array, "h w 3"]:
+    """Single texels that outshine all but one neighbour of their chart, dimmed to `SPECK` times the second brightest.
+
+    On charts a few texels wide (skirting boards) the network took specks for something real. Lines and edges of light
+    stay: their texels have two neighbours as bright.
+    """
+    bright = np.where(valid, light.max(axis=2), 0)
+    wide, owner = np.pad(bright, 1), np.pad(np.where(valid, chart, -1), 1, constant_values=-1)
+    height, width = bright.shape
+    most, second = np.zeros_like(bright), np.zeros_like(bright)
+    for y in range(3):
+        for x in range(3):
+            if y == x == 1:
+                continue
+            here = (slice(y, y + height), slice(x, x + width))
+            value = np.where(owner[here] == chart, wide[here], 0)
+            second = np.maximum(second, np.minimum(most, value))
+            most = np.maximum(most, value)
+    limit = np.float32(SPECK) * second
+    dim = np.where((second > 0) & (bright > limit), limit / np.maximum(bright, 1e-30), 1)
+    return (light * dim[..., None]).astype(np.float32)
 
 
 def bare_light(
