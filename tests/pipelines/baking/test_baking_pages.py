@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nightproof.kernels.bake import cover
 from nightproof.pipelines.baking import pipeline
 from nightproof.pipelines.baking.asset import Picture
-from nightproof.pipelines.baking.atlas import AtlasImpossible
+from nightproof.pipelines.baking.atlas import AtlasImpossible, Page
 from nightproof.pipelines.baking.detail import bilinear, sharpened
 from nightproof.pipelines.baking.encode import QUALITIES, decode, encode_display, encoded, page_loss
-from nightproof.pipelines.baking.smooth import SPECK, without_specks
+from nightproof.pipelines.baking.smooth import NARROW_PX, SPECK, narrow_texels, without_specks
 from nightproof.rendering.display import to_display
 
 
@@ -129,3 +130,19 @@ def test_a_texel_without_two_neighbours_is_left_alone():
     valid[2, 2:4] = True
     light[2, 2] = 50
     np.testing.assert_array_equal(without_specks(light, valid, np.zeros((5, 5), np.int64))[valid], light[valid])
+
+
+def test_narrow_charts_are_told_by_their_mean_width():
+    def rectangle(x, y, width, height):
+        return [[x, y], [x + width, y], [x + width, y + height], [x, y + height]]
+
+    boxes = [rectangle(2, 2, 90, NARROW_PX - 2), rectangle(2, 40, 90, NARROW_PX + 3), rectangle(100, 2, 9, 60)]
+    corners = np.concatenate([np.array([[0, 1, 2], [0, 2, 3]]) + 4 * k for k in range(3)]).astype(np.uint32)
+    chart = np.repeat(np.arange(3, dtype=np.uint32), 2)
+    uv = np.array(boxes, np.float32).reshape(-1, 2)
+    page = Page(128, 96, uv, corners, np.arange(6, dtype=np.uint32), chart, np.zeros(6, bool))
+    found = cover(page.uv_px, page.corners, 128, 96)
+    narrow = narrow_texels(page, found)
+    owner = chart[found.triangle[found.start[:-1]]]
+    assert [bool(narrow[owner == k].all()) for k in range(3)] == [True, False, True]
+    assert not narrow[owner == 1].any()

@@ -25,6 +25,9 @@ NEAR_TEXELS = 2.0
 """Light within this many texels of a coarse lightmap, as seen by a path: the map blurs it, so paths go on."""
 
 
+NEEDY_PATHS = 4
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How texels are sampled."""
@@ -87,8 +90,12 @@ def light_pages(
     checkpoints: Checkpoints,
     threads: int,
     progress: Callable[[float], None],
+    needy: Sequence[Bool[Array, "n"]] | None = None,
 ) -> list[LitPage]:
-    """Light all pages of an atlas; `stage` names the pass in the checkpoints."""
+    """Light all pages of an atlas; `stage` names the pass in the checkpoints.
+
+    `needy`: which texels of each cover take up to `NEEDY_PATHS` times the paths of others.
+    """
     total = sum(len(found.texel) for found in covers)
     done = 0
     pages = []
@@ -96,15 +103,41 @@ def light_pages(
         lit = _empty(page, moments)
         for tile, chosen in _tiles(page, found, tile_px):
             part = _pick(found, chosen)
+            more = np.zeros(len(chosen), bool) if needy is None else needy[number][chosen]
 
-            def make(page: Page = page, part: Cover = part, number: int = number) -> dict[str, Array]:
-                return _light_tile(tracer, page, number, part, cameras, gather, sampling, moments, threads)
+            def make(
+                page: Page = page, part: Cover = part, number: int = number, more: Array = more
+            ) -> dict[str, Array]:
+                patient = replace(sampling, most_samples=NEEDY_PATHS * sampling.most_samples)
+                groups = [(np.flatnonzero(~more), sampling), (np.flatnonzero(more), patient)]
+                return _joined(
+                    len(more),
+                    [
+                        (
+                            own,
+                            _light_tile(tracer, page, number, _pick(part, own), cameras, gather, how, moments, threads),
+                        )
+                        for own, how in groups
+                        if len(own)
+                    ],
+                )
 
             _place(lit, part.texel, checkpoints.keep(f"{stage}-{number}-{tile}", make))
             done += len(chosen)
             progress(done / total)
         pages.append(_finished(page, lit, moments))
     return pages
+
+
+def _joined(count: int, parts: Sequence[tuple[Array, dict[str, Array]]]) -> dict[str, Array]:
+    """Texels lit in groups, in their order again."""
+    whole = {}
+    for name, first in parts[0][1].items():
+        wide = len(first) // len(parts[0][0])
+        whole[name] = np.zeros((count, wide), first.dtype)
+        for own, lit in parts:
+            whole[name][own] = lit[name].reshape(len(own), wide)
+    return {name: values.ravel() for name, values in whole.items()}
 
 
 def _tiles(page: Page, found: Cover, tile_px: int) -> list[tuple[int, Array]]:

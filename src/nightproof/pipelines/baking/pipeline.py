@@ -33,7 +33,7 @@ from nightproof.pipelines.baking.light import (
 )
 from nightproof.pipelines.baking.outputs import Further, directional_files, lightmap_files
 from nightproof.pipelines.baking.settings import BakeSettings, bake_settings
-from nightproof.pipelines.baking.smooth import bare_light, chart_map, smooth
+from nightproof.pipelines.baking.smooth import bare_light, chart_map, narrow_texels, smooth
 from nightproof.pipelines.baking.viewers import Sightings, camera_rows, chart_densities, sightings, viewers
 from nightproof.pipelines.pipeline import BudgetExceeded, Made, NotBakeable, Progress, Source, silent
 from nightproof.records.analysis import Analysis
@@ -213,10 +213,12 @@ def bake(
         gather = _gathered(
             prepared, settings, base, checkpoints, threads, lambda f: progress(share * f, "light bounces")
         )
+    covers = page_covers(prepared.lit)
+    narrow = [narrow_texels(*both) for both in zip(prepared.lit.pages, covers, strict=True)]
     return light_pages(
         prepared.tracer,
         prepared.lit,
-        page_covers(prepared.lit),
+        covers,
         camera_rows(prepared.cameras),
         gather,
         replace(base, least_samples=settings.slope_pairs, most_samples=settings.slope_pairs)
@@ -228,6 +230,7 @@ def bake(
         checkpoints=checkpoints,
         threads=threads,
         progress=lambda f: progress(share + (1 - share) * f, "lighting texels"),
+        needy=None if stage == "slopes" else narrow,
     )
 
 

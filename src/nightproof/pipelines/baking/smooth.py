@@ -31,6 +31,20 @@ def chart_map(page: Page, found: Cover) -> Int[Array, "h w"]:
     return owner.reshape(page.height_px, page.width_px)
 
 
+NARROW_PX = 16
+"""Charts that are on average no wider than this leave the network too little to tell noise from light by."""
+
+
+def narrow_texels(page: Page, found: Cover) -> Bool[Array, "n"]:
+    """Which of the texels in `found` lie on narrow charts: the filter helps them less, so they need more paths."""
+    chart = chart_map(page, found)
+    width = np.zeros(int(chart.max(initial=-1)) + 1)
+    counts = np.bincount(chart[chart >= 0], minlength=len(width))
+    for number, (rows, columns) in chart_boxes(chart):
+        width[number] = counts[number] / max(rows.stop - rows.start, columns.stop - columns.start)
+    return np.asarray(width[chart.ravel()[found.texel]] <= NARROW_PX)
+
+
 def smooth(
     radiance: Float32[Array, "h w 3"],
     albedo: Float32[Array, "h w 3"],
