@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32
+from jaxtyping import Float32, Float64, Int32
 
 from nightproof import _native
 from nightproof.kernels.metrics_reference import WINDOW
@@ -22,8 +22,12 @@ Array = np.ndarray
 
 TILE_PX = 16
 SECOND_SEED = 0x5EED
-FAR = 2.5
-"""A tile that disagrees this many times more than it may gets four times its samples at once."""
+FAR = 2.0
+"""A picture whose error is this many times what it may be gets four times its samples everywhere."""
+GAIN = 0.35
+"""The part of a tile's error that doubling its samples removes, as a rule; measured .2 to .45 in an interior."""
+ROUND = 2.0
+"""So many times the missing gain is aimed at: another round costs two runs of the denoiser."""
 
 Box = tuple[int, int, int, int]
 """Left, top, width, height, in pixels."""
@@ -109,11 +113,23 @@ def disagreement(errors: Float64[Array, "h-10 w-10 3"]) -> Float64[Array, "ty tx
 def wanted(
     errors: Float64[Array, "ty tx"], samples: Int32[Array, "ty tx"], allowed: float, most: int
 ) -> Int32[Array, "ty tx"]:
-    """How many samples more each tile should get: as many again where it disagrees more than `allowed`, and three
-    times as many where far more; never beyond `most` altogether."""
-    disagrees: Bool[Array, "ty tx"] = errors > allowed
-    factor = np.where(errors > FAR * allowed, 3, 1) * disagrees
-    return np.asarray(np.clip(factor * samples, 0, np.maximum(most - samples, 0)), np.int32)
+    """How many samples more each tile should get, so that the mean error comes down to `allowed`.
+
+    Doubling a tile's samples takes about a third of its error away. Tiles are doubled in the order of error per sample,
+    the cheapest gain first, until the gain should do; all get four times theirs while the picture is far off. None gets
+    more than `most` altogether.
+    """
+    room = np.maximum(most - samples, 0)
+    if errors.mean() > FAR * allowed:
+        return np.asarray(np.minimum(3 * samples, room), np.int32)
+    worth = np.where(room > 0, errors / samples, 0.0).ravel()
+    order = np.argsort(-worth, kind="stable")
+    missing = ROUND * max(errors.mean() - allowed, 0.0) * errors.size
+    before = np.cumsum(GAIN * errors.ravel()[order]) - GAIN * errors.ravel()[order]
+    chosen = order[(before <= missing) & (worth[order] > 0)]
+    more = np.zeros(errors.size, np.int32)
+    more[chosen] = np.minimum(samples, room).ravel()[chosen]
+    return more.reshape(errors.shape)
 
 
 def _tile_areas(height: int, width: int) -> Float64[Array, "ty tx"]:
