@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields, replace
 class BakeSettings:
     """Every number that changes the bytes of a bake."""
 
-    max_texels: int = 7_000_000
+    max_texels: int = 10_000_000
     """Of all pages of the asset together; its bytes may allow fewer."""
-    light_texels: int = 3_000_000
+    light_texels: int = 5_000_000
     """Of those that are lit by paths: light is smoother than texture."""
     page_px: int = 4096
     padding_px: int = 4
@@ -36,7 +36,7 @@ class BakeSettings:
     max_depth: int = 16
     unseen: float = 0.5
     """Weight of the cosine-weighted hemisphere beside the viewers, in viewers."""
-    page_loss: float = 0.010
+    page_loss: float = 0.008
     """1 − SSIM that compressing a page may cost."""
     slope_pairs: int = 16
     """Pairs of paths per lit texel that tell how light changes with direction (output C)."""
@@ -68,7 +68,7 @@ _PRESETS = {
         error=0.01,
         gather_texels=300_000,
         viewers=384,
-        page_loss=0.008,
+        page_loss=0.005,
     ),
 }
 
