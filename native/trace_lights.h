@@ -210,6 +210,17 @@ static inline LightSample sample_place(const SceneView& scene, const Light& ligh
     return s;
 }
 
+constexpr int kCandidates = 2;  // samples of lights weighed for every shadow ray
+
+// Sky, suns and placed lights share [0, 1); where the candidate `c` of `kCandidates` lies that `choice` stands for. All are
+// of one group: weighed without shadows, a bright sky would drown the lamps of a room that it doesn't reach.
+static inline float candidate(const SceneView& scene, float choice, int c) {
+    const float sky = scene.choose_environment, far = sky + scene.choose_distant;
+    const float lower = choice < sky ? 0.f : choice < far ? sky : far;
+    const float upper = choice < sky ? sky : choice < far ? far : 1.f;
+    return lower + ((choice - lower) + (upper - lower) * static_cast<float>(c)) * (1.f / kCandidates);
+}
+
 // One sample of all light that arrives at a point, from one light chosen with `choice` in [0, 1).
 static inline LightSample sample_light(const SceneView& scene, const Receiver& at, float choice, Pair uv) {
     float probability = scene.choose_environment;

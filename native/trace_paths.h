@@ -11,7 +11,6 @@ namespace NIGHTPROOF_ISA {
 constexpr uint32_t kPairsPerBounce = 3;
 constexpr uint32_t kFirstBouncePair = 1;  // pair 0 places the ray in the pixel
 constexpr int kFirstRoulette = 3;         // scatterings before Russian roulette
-constexpr int kCandidates = 2;            // samples of lights weighed for every shadow ray
 constexpr float kApart = 0.5f;            // how far they lie from each other on their lights, along both axes
 constexpr float kSmooth = 0.1f;           // roughness up to which the denoiser's guides look further
 
@@ -162,7 +161,7 @@ static inline bool ask_light(const SceneView& scene, const Path& path, const Sur
     float total = 0.f, share = 0.f;
     for (int c = 0; c < kCandidates; ++c) {
         const LightSample light =
-            sample_light(scene, at, (samples.choices.y + c) * (1.f / kCandidates), shifted(samples.light, c));
+            sample_light(scene, at, candidate(scene, samples.choices.y, c), shifted(samples.light, c));
         if (!(light.pdf > 0.f) || black(light.radiance)) continue;
         const Vec3 wo = to_local(frame, light.direction);
         const bool above = dot(light.direction, s.normal) > 0.f;

@@ -246,6 +246,14 @@ NIGHTPROOF_INLINE void mix_in(LightSamples& into, Ints mask, const LightSamples&
     into.hittable = pick(mask, from.hittable, into.hittable);
 }
 
+// As `candidate`, for all lanes.
+NIGHTPROOF_INLINE Floats candidates(const SceneView& scene, Floats choice, int c) {
+    const float sky = scene.choose_environment, far = sky + scene.choose_distant;
+    const Floats lower = pick(choice < sky, all(0.f), pick(choice < far, all(sky), all(far)));
+    const Floats upper = pick(choice < sky, all(sky), pick(choice < far, all(far), all(1.f)));
+    return lower + ((choice - lower) + (upper - lower) * static_cast<float>(c)) * (1.f / kCandidates);
+}
+
 // As `sample_light`, for the lanes of `wanted`.
 NIGHTPROOF_INLINE LightSamples sample_lights(const SceneView& scene, const Receivers& at, Floats choice, const Pairs& uv,
                                              uint32_t wanted) {

@@ -323,8 +323,8 @@ NIGHTPROOF_INLINE Asked ask_lights(const SceneView& scene, const Surfaces& s, co
     Asked asked{{none, none, none}, greys(none), none, all(0)};
     Floats total = none, share = none;
     for (int c = 0; c < kCandidates; ++c) {
-        const LightSamples light = sample_lights(scene, at, (samples.choices.y + static_cast<float>(c)) * (1.f / kCandidates),
-                                                 shifted(samples.light, c), wanted);
+        const LightSamples light = sample_lights(scene, at, candidates(scene, samples.choices.y, c), shifted(samples.light, c),
+                                                 wanted);
         const Vecs wo = to_local(frame, light.direction);
         const Values value = bsdf_value(bsdf, wo);
         const Floats weight = pick(light.hittable, balance(light.pdf, value.pdf), all(1.f));

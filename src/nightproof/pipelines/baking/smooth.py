@@ -39,10 +39,13 @@ def narrow_texels(page: Page, found: Cover) -> Bool[Array, "n"]:
     """Which of the texels in `found` lie on narrow charts: the filter helps them less, so they need more paths."""
     chart = chart_map(page, found)
     width = np.zeros(int(chart.max(initial=-1)) + 1)
-    counts = np.bincount(chart[chart >= 0], minlength=len(width))
-    for number, (rows, columns) in chart_boxes(chart):
-        width[number] = counts[number] / max(rows.stop - rows.start, columns.stop - columns.start)
+    for number, box in chart_boxes(chart):
+        width[number] = _mean_width(chart[box] == number)
     return np.asarray(width[chart.ravel()[found.texel]] <= NARROW_PX)
+
+
+def _mean_width(own: Bool[Array, "h w"]) -> float:
+    return float(own.sum()) / max(own.shape)
 
 
 def smooth(
@@ -53,14 +56,17 @@ def smooth(
     threads: int,
 ) -> Float32[Array, "h w 3"]:
     """Light without noise: radiance over base colour. Texture detail, known without noise, is divided out before."""
-    light = without_specks(bare_light(radiance, albedo, valid), valid, chart)
+    light = bare_light(radiance, albedo, valid)
+    dimmed = without_specks(light, valid, chart)
     result = light.copy()
     for number, box in chart_boxes(chart):
         own = (chart[box] == number) & valid[box]
         if not own.any():
             continue
         margin = (MARGIN_PX, MARGIN_PX)
-        crop = fill(np.pad(light[box], (margin, margin, (0, 0))), np.pad(own, MARGIN_PX))
+        # On wide charts the network knows a speck by its strength; a dimmed one it takes for light.
+        noisy = dimmed if _mean_width(own) <= NARROW_PX else light
+        crop = fill(np.pad(noisy[box], (margin, margin, (0, 0))), np.pad(own, MARGIN_PX))
         inner = (slice(MARGIN_PX, -MARGIN_PX), slice(MARGIN_PX, -MARGIN_PX))
         calm = denoise_lightmap(crop, threads=threads) if own.sum() >= LEAST_TEXELS else _blurred(crop)
         result[box] = np.where(own[..., None], calm[inner], result[box])
