@@ -191,6 +191,24 @@ def test_seeds_differ_and_later_samples_continue():
     assert not np.allclose(whole, tracer.render(view, samples=16, seed=5).color, rtol=0.05)
 
 
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_sky_outside_a_closed_room_takes_half_of_the_light_samples_and_no_more(plain):
+    """Weighed with the room's lamp it would win nearly always, and the lamp's rare turns would be fireflies."""
+    room = (box((-1, -1, -1), (1, 1, 1), inward=True), replace(LAMBERT, base_color=(0.5, 0.5, 0.5, 1)))
+    lamp = (
+        quad([-0.2, 0.99, -0.2], [0.2, 0.99, -0.2], [0.2, 0.99, 0.2], [-0.2, 0.99, 0.2]),
+        replace(LAMBERT, emissive=(10, 10, 10)),
+    )
+    view = camera(24, at=(0, 0, 0.9))
+
+    def noise(environment):
+        tracer = Tracer(scene(room, lamp, environment=environment), threads=1, plain=plain)
+        first, second = (tracer.render(view, samples=64, seed=seed, max_depth=4).color for seed in (1, 2))
+        return float(np.mean((first - second) ** 2))
+
+    assert noise(uniform_environment(100.0)) < 20 * noise(None)
+
+
 def test_an_empty_scene_is_black_or_its_environment():
     view = camera(8)
     assert not Tracer(scene(), threads=1).render(view, samples=2, seed=0).color.any()

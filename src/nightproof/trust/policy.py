@@ -80,7 +80,7 @@ DRAFT = Policy(
     ),
     image_px=192,
     segment_frames=3,
-    views_cap=(24, 48),
+    views_cap=(36, 60),
     segments_cap=(12, 18),
     reference_self_ssim=0.99,
     independent_views=False,

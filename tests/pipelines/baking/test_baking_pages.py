@@ -12,7 +12,7 @@ from nightproof.pipelines.baking.asset import Picture
 from nightproof.pipelines.baking.atlas import AtlasImpossible, Page
 from nightproof.pipelines.baking.detail import bilinear, sharpened
 from nightproof.pipelines.baking.encode import QUALITIES, decode, encode_display, encoded, page_loss
-from nightproof.pipelines.baking.smooth import NARROW_PX, SPECK, narrow_texels, without_specks
+from nightproof.pipelines.baking.smooth import NARROW_PX, SPECK, narrow_texels, smooth, without_specks
 from nightproof.rendering.display import to_display
 
 
@@ -146,3 +146,13 @@ def test_narrow_charts_are_told_by_their_mean_width():
     owner = chart[found.triangle[found.start[:-1]]]
     assert [bool(narrow[owner == k].all()) for k in range(3)] == [True, False, True]
     assert not narrow[owner == 1].any()
+
+
+def test_rare_bright_paths_of_a_wide_chart_become_the_light_that_they_stand_for():
+    """One texel in twenty holds all of the light, as where paths seldom meet a lamp: dimmed, it would be lost."""
+    rng = np.random.default_rng(5)
+    light = np.where(rng.random((96, 96, 1)) < 0.05, 20, 0.2).astype(np.float32) * np.ones(3, np.float32)
+    whole = np.ones((96, 96), bool)
+    calm = smooth(light, np.full((96, 96, 3), 0.96, np.float32), whole, np.zeros((96, 96), np.int64), 1)
+    assert calm.mean() == pytest.approx(light.mean(), rel=0.1)
+    assert calm[8:-8, 8:-8].std() < 0.5 * calm.mean()

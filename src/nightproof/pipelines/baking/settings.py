@@ -52,13 +52,13 @@ class BakeSettings:
 _PRESETS = {
     "draft": BakeSettings(
         max_texels=4_000_000,
-        light_texels=900_000,
+        light_texels=1_200_000,
         least_samples=8,
         most_samples=16,
         error=0.04,
         gather_texels=80_000,
         viewers=128,
-        page_loss=0.018,
+        page_loss=0.012,
     ),
     "standard": BakeSettings(),
     "strict": BakeSettings(
