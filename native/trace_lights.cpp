@@ -229,6 +229,9 @@ void make_tree(TraceScene::Parts& parts) {
 
 }  // namespace
 
+// What scattering samples well enough by itself, the part of the map below its mean, is left to it: directions are drawn
+// in proportion to what is above (Karlík, Šik, Vévoda, Skřivan and Křivánek, MIS Compensation, 2019). An even sky needs no
+// shadow rays at all.
 void weigh_environment(TraceScene::Parts& parts) {
     Environment& map = parts.environment;
     if (!map.radiance) return;
@@ -238,21 +241,29 @@ void weigh_environment(TraceScene::Parts& parts) {
         const float value = std::max(p[0], std::max(p[1], p[2]));
         return std::isfinite(value) ? double(std::max(value, 0.f)) : 0.0;
     };
-    std::vector<double> row_sums(h, 0.0);
-    parts.columns.assign(size_t(h) * (w + 1), 0.f);
-    double total = 0, mean = 0;
+    std::vector<double> values(size_t(w) * h), sines(h);
+    double whole = 0, sphere = 0;
     for (int y = 0; y < h; ++y) {
-        std::vector<double> sums(w + 1, 0.0);
+        sines[y] = std::sin(kPi * (y + 0.5) / h);
         for (int x = 0; x < w; ++x) {
             double value = 0;  // the mean over this texel of the bilinear function
             for (int j = -1; j <= 1; ++j)
                 for (int i = -1; i <= 1; ++i) value += brightness(x + i, y + j) * (i ? 0.125 : 0.75) * (j ? 0.125 : 0.75);
-            sums[x + 1] = sums[x] + value;
+            values[size_t(y) * w + x] = value;
+            whole += value * sines[y];
         }
-        const double sine = std::sin(kPi * (y + 0.5) / h);
-        row_sums[y] = sums[w] * sine;
+        sphere += sines[y] * w;
+    }
+    const double mean = whole / sphere;
+    std::vector<double> row_sums(h, 0.0);
+    parts.columns.assign(size_t(h) * (w + 1), 0.f);
+    double total = 0;
+    for (int y = 0; y < h; ++y) {
+        std::vector<double> sums(w + 1, 0.0);
+        for (int x = 0; x < w; ++x)
+            sums[x + 1] = sums[x] + std::max(0.0, values[size_t(y) * w + x] - mean * (1 + 1e-6));
+        row_sums[y] = sums[w] * sines[y];
         total += row_sums[y];
-        mean += sums[w] * sine / w;
         float* columns = parts.columns.data() + size_t(y) * (w + 1);
         for (int x = 0; x <= w; ++x) columns[x] = sums[w] > 0 ? float(sums[x] / sums[w]) : float(x) / w;
         columns[w] = 1.f;
@@ -266,7 +277,7 @@ void weigh_environment(TraceScene::Parts& parts) {
     parts.rows[h] = 1.f;
     map.rows = parts.rows.data();
     map.columns = parts.columns.data();
-    map.power = float(mean * kPi / h * 2.0 * kPi);  // ∫ L dω
+    map.uneven = whole > 0 ? float(total / whole) : 0.f;
 }
 
 void arrange_lights(TraceScene::Parts& parts, SceneView& view) {
@@ -279,11 +290,12 @@ void arrange_lights(TraceScene::Parts& parts, SceneView& view) {
     view.leaf_path = parts.leaf_path.data();
     view.distant = parts.distant.data();
     view.distant_count = parts.distant.size();
-    const float environment = parts.environment.radiance && parts.environment.power > 0.f ? 1.f : 0.f;
+    const float uneven = parts.environment.radiance ? parts.environment.uneven : 0.f;
+    const float environment = uneven > 0.f ? 1.f : 0.f;
     const float distant = parts.distant.empty() ? 0.f : 1.f;
     const float placed = parts.tree.empty() ? 0.f : 1.f;
     const float groups = std::max(1.f, environment + distant + placed);
-    view.choose_environment = environment / groups;
+    view.choose_environment = std::min(1.f, 2.f * uneven) / groups;
     view.choose_distant = distant / groups;
 }
 

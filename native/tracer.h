@@ -120,7 +120,7 @@ struct Environment {
     int width, height;
     const float* rows;       // height + 1 cumulative weights, last = 1
     const float* columns;    // height × (width + 1), each row's last = 1
-    float power;
+    float uneven;            // the share of its light above its mean: what directions are drawn by
 };
 
 // Everything a path reads. Pointers are owned by `TraceScene`.
