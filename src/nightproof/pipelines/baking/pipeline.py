@@ -46,7 +46,7 @@ from nightproof.scenes.flat import FlatScene
 
 Array = np.ndarray
 
-VERSION = "6"
+VERSION = "7"
 UNBAKEABLE_SHARE = 0.02
 """So much of what is seen may be glass or cut-outs that are baked as if they were solid."""
 BYTES_PER_TRIANGLE = 9
