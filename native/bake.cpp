@@ -174,6 +174,7 @@ nb::dict light(const TraceScene& owner, const Points& uv, const Corners& corners
     settings.unseen = nb::cast<float>(asked["unseen"]);
     settings.near_m = nb::cast<float>(asked["near_m"]);
     settings.max_depth = nb::cast<int>(asked["max_depth"]);
+    settings.first_roulette = std::max(nb::cast<int>(asked["first_roulette"]), 1);
     settings.without_emission = nb::cast<bool>(asked["without_emission"]);
     settings.irradiance = nb::cast<bool>(asked["irradiance"]);
     const std::size_t n = texels.count;

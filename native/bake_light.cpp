@@ -362,6 +362,7 @@ void bake_block(const SceneView& scene, const BakePage& page, const BakeTexels& 
     }
     PathSettings paths{};
     paths.max_depth = settings.max_depth;
+    paths.first_roulette = settings.first_roulette;
     paths.gather = map ? &gather : nullptr;
     paths.gather_user = const_cast<GatherMap*>(map);
     paths.sobol_bounces = 4;

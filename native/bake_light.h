@@ -45,7 +45,7 @@ struct BakeSettings {
     float floor;         // radiance that counts as dark
     float unseen;        // weight of the cosine-weighted hemisphere beside the viewers, in viewers
     float near_m;        // distance below which closer viewers weigh no more
-    int max_depth;
+    int max_depth, first_roulette;
     bool without_emission;
     bool irradiance;     // instead of outgoing radiance: what arrives, over π
 };

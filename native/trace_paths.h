@@ -10,7 +10,6 @@ namespace NIGHTPROOF_ISA {
 
 constexpr uint32_t kPairsPerBounce = 3;
 constexpr uint32_t kFirstBouncePair = 1;  // pair 0 places the ray in the pixel
-constexpr int kFirstRoulette = 3;         // scatterings before Russian roulette
 constexpr float kApart = 0.5f;            // how far they lie from each other on their lights, along both axes
 constexpr float kSmooth = 0.1f;           // roughness up to which the denoiser's guides look further
 
@@ -135,8 +134,8 @@ static inline bool pass_pane(const SceneView& scene, Path& path, const Surface& 
     return true;
 }
 
-static inline bool survives(Path& path, uint32_t scatterings) {
-    if (scatterings < kFirstRoulette) return true;
+static inline bool survives(Path& path, uint32_t scatterings, uint32_t first) {
+    if (scatterings < first) return true;
     const float odds = low(root(greatest(path.throughput) * path.stretch), 0.97f);
     if (!(odds > 0.f)) return false;
     if (odds >= 0.97f) return true;
@@ -274,7 +273,7 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
     if (next.transmitted && material.kind == kVolume) path.stretch *= square(bsdf.eta);
     if (beneath && material.kind == kVolume)
         path.medium = inside || black(material.extinction) ? kNone : scene.triangles[s.triangle].material;
-    return survives(path, static_cast<uint32_t>(path.edges));
+    return survives(path, static_cast<uint32_t>(path.edges), static_cast<uint32_t>(settings.first_roulette));
 }
 
 }  // namespace NIGHTPROOF_ISA

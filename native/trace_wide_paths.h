@@ -393,7 +393,7 @@ static uint32_t advance_opaque(const SceneView& scene, const PathSettings& setti
     const Vecs out = to_world(frame, next.direction);
     Vecs carried = throughput * next.weight;
     Ints alive = (next.pdf > 0.f) & (dot(out, s.normal) > 0.f) & ~black(carried) & finite(carried) & mask_of(wanted);
-    const Ints late = (Ints)edges >= kFirstRoulette;
+    const Ints late = (Ints)edges >= settings.first_roulette;
     if (bits(late) & wanted) {
         const Floats stretch = load<Floats>(f.number[kStretch] + i);
         const Floats odds = low(root(greatest(carried) * stretch), 0.97f);

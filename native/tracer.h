@@ -170,6 +170,8 @@ struct PathResult {
 using GatherHook = bool (*)(void* user, uint32_t triangle, float u, float v, bool front, Vec3 direction, float distance,
                             Vec3* radiance);
 
+constexpr int kFirstRoulette = 3;
+
 struct PathSettings {
     int max_depth;        // 1: emission seen directly; 2: direct light; as Mitsuba counts
     GatherHook gather;    // null: none
@@ -177,6 +179,7 @@ struct PathSettings {
     int sobol_bounces;    // so many bounces take low-discrepancy samples, the rest hashed ones
     bool plain;           // shade one path at a time: the twin that the vector code is tested against
     bool white_start;     // the first surface scatters as a white diffuser and doesn't glow: irradiance / π comes back
+    int first_roulette = kFirstRoulette;  // the scattering from which on Russian roulette is played
 };
 
 // A surface point as the shading sees it, for callers who do their own integration.

@@ -52,12 +52,16 @@ class Baked:
     paths: int
 
 
-def ours(room: MatteRoom, samples: int, *, gather: bool, seed: int = 1) -> Baked:
+CYCLES_ROULETTE = 1
+"""The scattering from which on Cycles plays Russian roulette, with the square root of what a path carries, as we do."""
+
+
+def ours(room: MatteRoom, samples: int, *, gather: bool, seed: int = 1, first_roulette: int | None = None) -> Baked:
     """Full paths, or paths that end on a coarse lightmap, whose making is counted."""
     started_s = time.process_time()
     tracer = Tracer(room.flat, 1)
     map_, paths = _coarse(room, tracer, seed) if gather else (None, 0)
-    (page,) = _lit(room, tracer, samples, map_, seed)
+    (page,) = _lit(room, tracer, samples, map_, seed, first_roulette)
     spent_s = time.process_time() - started_s
     thinned = np.s_[::2, ::2]
     light = np.where(page.albedo > 0, page.radiance / np.maximum(page.albedo, 1e-9), 0)[thinned]
@@ -65,8 +69,8 @@ def ours(room: MatteRoom, samples: int, *, gather: bool, seed: int = 1) -> Baked
     return Baked(light.astype(np.float32), valid, spent_s, paths + samples * int(valid.sum()))
 
 
-def _sampling(samples: int, seed: int) -> Sampling:
-    return Sampling(
+def _sampling(samples: int, seed: int, first_roulette: int | None = None) -> Sampling:
+    sampling = Sampling(
         seed=seed,
         least_samples=samples,
         most_samples=samples,
@@ -76,9 +80,12 @@ def _sampling(samples: int, seed: int) -> Sampling:
         near_m=1,
         max_depth=MAX_DEPTH,
     )
+    return replace(sampling, first_roulette=first_roulette) if first_roulette else sampling
 
 
-def _lit(room: MatteRoom, tracer: Tracer, samples: int, map_: GatherMap | None, seed: int) -> list[LitPage]:
+def _lit(
+    room: MatteRoom, tracer: Tracer, samples: int, map_: GatherMap | None, seed: int, first_roulette: int | None = None
+) -> list[LitPage]:
     with tempfile.TemporaryDirectory() as folder:
         return light_pages(
             tracer,
@@ -86,7 +93,7 @@ def _lit(room: MatteRoom, tracer: Tracer, samples: int, map_: GatherMap | None, 
             [room.middle_cover],
             NOBODY,
             map_,
-            _sampling(samples, seed),
+            _sampling(samples, seed, first_roulette),
             stage="lit",
             tile_px=TILE_PX,
             moments=False,

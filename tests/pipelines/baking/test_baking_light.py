@@ -215,3 +215,18 @@ def test_a_killed_bake_carries_on_with_the_same_bytes(tmp_path):
     kept[0].write_bytes(kept[0].read_bytes()[:100])  # a torn file must be made again
     (again,) = light(flat, atlas, tmp_path / "k", samples=8)
     assert again.radiance.tobytes() == whole[0].radiance.tobytes()
+
+
+def test_earlier_roulette_is_noisier_and_as_bright(tmp_path):
+    flat = room()
+    atlas = atlas_of(flat)
+    pages = {}
+    for first in (1, 3):
+        for stage in "ab":
+            how = {"samples": 32 if stage == "a" else 8, "first_roulette": first, "stage": f"{first}{stage}"}
+            (pages[first, stage],) = light(flat, atlas, tmp_path, **how)
+    valid = pages[3, "a"].valid
+    mean = {key: page.radiance[valid].mean() for key, page in pages.items()}
+    noise = {k: np.mean((pages[k, "b"].radiance - pages[k, "a"].radiance)[valid] ** 2) for k in (1, 3)}
+    assert mean[1, "a"] == pytest.approx(mean[3, "a"], rel=0.01)
+    assert noise[1] > 1.2 * noise[3]

@@ -43,6 +43,8 @@ class Sampling:
     without_emission: bool = False
     irradiance: bool = False
     """Instead of outgoing radiance: what arrives, over π. The albedo is then 1."""
+    first_roulette: int = 3
+    """The scattering from which on weak paths may end: earlier makes more paths per second, and noisier ones."""
 
 
 @dataclass(frozen=True)
