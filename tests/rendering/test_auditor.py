@@ -104,6 +104,31 @@ def test_an_honest_tracer_agrees():
     assert report.to_json()["versions"]["mitsuba"]
 
 
+def leaning_floor() -> FlatScene:
+    """The floor is flat, its normals lean away from whoever looks along it from +z: as on a plain below hills."""
+    flat = room()
+    normals = flat.normals.copy()
+    normals[:4] = np.array([0, np.cos(0.2), -np.sin(0.2)], np.float32)
+    return replace(flat, normals=normals)
+
+
+def test_where_interpolated_normals_face_away_renderers_may_differ():
+    flat = leaning_floor()
+    low = look_at(np.array([0.0, 0.3, 5.0]), np.array([0, 0.3, 0]), yfov_rad=0.5, width_px=64, height_px=64)
+    report = audit(flat, [low], seed=3, settings=SETTINGS, limits=LIMITS)
+    assert report.verdict == "agrees", report.reasons
+    assert report.views[0].averted > 0.05
+    assert any("face away" in note for note in report.notes)
+
+
+def test_what_leans_is_still_compared_where_it_faces_the_viewer():
+    flat = leaning_floor()
+    wrong = Tracer(FAULTS["wrong roughness"](flat), threads=2)
+    report = audit(flat, views(), seed=3, native=wrong, settings=SETTINGS, limits=LIMITS)
+    assert report.verdict == "disagrees"
+    assert all(view.averted < 0.01 for view in report.views)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_caught(fault):
     wrong = Tracer(FAULTS[fault](room()), threads=2)

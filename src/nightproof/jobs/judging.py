@@ -23,6 +23,7 @@ from nightproof.records.route import Route
 from nightproof.records.scene import Scene
 
 if TYPE_CHECKING:
+    from nightproof.trust.policy import Policy
     from nightproof.trust.reputation import Standing
     from nightproof.trust.task import Task
 
@@ -123,13 +124,24 @@ def certify(
         route=route_sentence(route),
         plan=plan.digest,
         cost={"planned_usd": plan.cost_usd, "baseline_usd": plan.baseline.cost_usd, "carbon_kg": plan.carbon_kg},
-        notes=(*asset.notes, *audit.unseen),
+        notes=(*asset.notes, *audit.unseen, *untold_sentences(judgement, task.policy)),
         versions=versions(),
     )
     return Certification(
         judgement=judgement.digest,
         certificate_sha256=blobs.put(data),
         certified=judgement.verdict.outcome == "holds",
+    )
+
+
+def untold_sentences(judgement: Judgement, policy: Policy) -> tuple[str, ...]:
+    """What a reader should know of views whose references never agreed with themselves (rule S3)."""
+    if judgement.reference_self_ssim >= policy.reference_self_ssim:
+        return ()
+    return (
+        f"in some view two renderings of the source agree to SSIM {judgement.reference_self_ssim:.4f} only, where "
+        f"{policy.reference_self_ssim} is asked, whatever time they get: how good the asset is there cannot be told, "
+        "and such views count as the worst there is",
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from nightproof.jobs.asking import Wishes
 from nightproof.jobs.blobs import write_atomically
 from nightproof.jobs.clock import Stopwatch, now_utc
+from nightproof.jobs.judging import untold_sentences
 from nightproof.jobs.outcome import JobOutcome, MetricResult
 from nightproof.jobs.planning import cost_of_now, in_hindsight
 from nightproof.jobs.steps import Steps
@@ -22,6 +23,7 @@ from nightproof.records.plan import Plan
 from nightproof.records.record import parse_json
 from nightproof.records.route import Route
 from nightproof.records.scene import Scene
+from nightproof.trust.policy import named_policy
 
 CERTIFICATE_FILE, REPORT_FILE, JOB_FILE = "certificate.json", "report.html", "job.json"
 
@@ -61,7 +63,7 @@ def outcome_of(
         cost_now_usd=slot.cost_usd,
         carbon_now_kg=slot.carbon_kg,
         files={},
-        unseen=audit.unseen,
+        unseen=(*audit.unseen, *untold_sentences(judgement, named_policy(wishes.policy))),
     )
 
 

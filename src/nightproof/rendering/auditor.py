@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Bool, Float32, Int32
 
 from nightproof.errors import NightproofError
 from nightproof.kernels.metrics import compare
@@ -38,6 +38,8 @@ Array = np.ndarray
 
 NATIVE_SAMPLES_RATIO = 4
 """Our samples per Mitsuba sample: ours are cheap, and then most of the noise is Mitsuba's."""
+NAMED_SHARE = 0.01
+"""Of a view's pixels left out, to be worth a note."""
 PASSES = 8
 """Independent passes per Mitsuba picture, from which its noise is estimated."""
 
@@ -89,6 +91,8 @@ class ViewAudit:
     """Of Mitsuba's two halves, likewise: how much of the rest is noise."""
     differing: Mapping[str, float]
     """Share of squares that differ, by their side in pixels."""
+    averted: float = 0.0
+    """Share of pixels left out, since interpolated normals face away there; see `mitsuba_renderer.averted`."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,7 @@ def audit(
         probed.variant,
         dict(probed.versions),
         asdict(settings.tolerance),
-        notes,
+        (*notes, *_set_aside(views)),
         seed,
     )
 
@@ -191,6 +195,7 @@ class _Pair:
     samples: int = 0
     native_total: Rendered | None = None
     halves: list[Any] = field(default_factory=list)
+    averted: Bool[Array, "h w"] | None = None
 
     def add(self, tracer: Renders, child: MitsubaProcess, settings: AuditSettings, attempt: int, seed: int) -> None:
         """Double the samples (or take the first ones)."""
@@ -204,17 +209,26 @@ class _Pair:
         first = self.native_total is None
         self.native_total = ours if first else _average(self.native_total, ours)
         self.halves = pictures if first else [_average(*both) for both in zip(self.halves, pictures, strict=True)]
+        for picture in pictures:
+            self.averted = picture.averted if self.averted is None else self.averted | picture.averted
         self.samples += new
 
     @property
     def native(self) -> Seen:
         assert self.native_total is not None
-        return Seen(self.native_total.color, self.native_total.sample_variance)
+        return self._seen(self.native_total)
 
     @property
     def mitsuba(self) -> Seen:
-        both = _average(*self.halves)
-        return Seen(both.color, both.sample_variance)
+        return self._seen(_average(*self.halves))
+
+    def _seen(self, picture: Any) -> Seen:
+        """What is compared of it: black where normals are averted, in both pictures."""
+        assert self.averted is not None
+        return Seen(
+            np.where(self.averted[..., None], np.float32(0), picture.color),
+            np.where(self.averted, np.float32(0), picture.sample_variance),
+        )
 
 
 def _average(one: Any, other: Any) -> Any:
@@ -233,6 +247,8 @@ def _judge(pair: _Pair, tolerance: Tolerance) -> ViewAudit:
     clean = {"native": pair.native_total, "mitsuba": _average(*pair.halves), "a": pair.halves[0], "b": pair.halves[1]}
     shown = {name: denoise(picture.color, picture.albedo, picture.normal) for name, picture in clean.items()}
     exposure = auto_exposure([shown["mitsuba"]])
+    assert pair.averted is not None
+    shown = {name: np.where(pair.averted[..., None], np.float32(0), picture) for name, picture in shown.items()}
 
     def ssim(one: str, other: str) -> float:
         return compare(to_display(shown[one], exposure), to_display(shown[other], exposure)).ssim
@@ -244,6 +260,16 @@ def _judge(pair: _Pair, tolerance: Tolerance) -> ViewAudit:
         ssim=ssim("native", "mitsuba"),
         self_ssim=ssim("a", "b"),
         differing={str(side): differing_share(native, mitsuba, side, tolerance.square) for side in SQUARES_PX},
+        averted=float(pair.averted.mean()),
+    )
+
+
+def _set_aside(views: Sequence[ViewAudit]) -> tuple[str, ...]:
+    return tuple(
+        f"view {view.name or number}: {view.averted:.1%} of the pixels were not compared: interpolated normals face "
+        "away from the viewer there, and renderers light either side"
+        for number, view in enumerate(views)
+        if view.averted >= NAMED_SHARE
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from nightproof.rendering.mitsuba_export import Exported, Part, export, parts, sensor
 from nightproof.rendering.mitsuba_plugins import register
@@ -21,6 +21,10 @@ LEAST_DIAGONAL_M = 10.0
 """Mitsuba steps off surfaces by 10⁻⁴ of 1 m plus the coordinate: through both faces of a toy car's windscreen."""
 SEED_STRIDE = 7919
 """Passes of one picture take seeds that far apart."""
+AVERTED_COSINE = 0.01
+"""Shading normals less than that towards the viewer, on average over a pixel, face away in part of it."""
+SMOOTHED = 1e-3
+"""A shading normal that is nearer than that to its triangle's is the same."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Picture:
     normal: Float32[Array, "h w 3"]
     sample_variance: Float32[Array, "h w"]
     """Variance of the mean over channels of `color`, estimated from independent passes."""
+    averted: Bool[Array, "h w"]
+    """Where interpolated normals face away from a viewer who sees the surface; see `averted`."""
 
 
 def mitsuba(variant: str) -> Any:
@@ -99,7 +105,7 @@ class MitsubaScene:
         """The picture that `camera` takes, as the sum of the scene's parts. See `export` for `max_depth`, `crop`."""
         shape = (crop[3], crop[2]) if crop else (camera.height_px, camera.width_px)
         color, variance = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
-        guides = np.zeros((*shape, 6), np.float32)
+        guides = np.zeros((*shape, 9), np.float32)
         to_world = np.array(camera.camera_to_world, np.float64)
         to_world[:3, 3] *= self._scale
         view = sensor(self._mi, replace(camera, camera_to_world=to_world, near_m=camera.near_m * self._scale), crop)
@@ -107,16 +113,21 @@ class MitsubaScene:
             mean, spread, seen = self._part(exported, view, samples, seed, max_depth, passes)
             color, variance = color + mean, variance + spread
             guides = seen if exported.part is Part.LIT or not guides.any() else guides
-        return Picture(color, np.clip(guides[..., :3], 0, 1), guides[..., 3:], variance)
+        albedo, shading, geometric = np.split(guides, 3, axis=2)
+        return Picture(color, np.clip(albedo, 0, 1), shading, variance, averted(camera, shading, geometric, crop))
 
     def _part(
         self, exported: Exported, view: Any, samples: int, seed: int, max_depth: int, passes: int
-    ) -> tuple[Float32[Array, "h w 3"], Float32[Array, "h w"], Float32[Array, "h w 6"]]:
+    ) -> tuple[Float32[Array, "h w 3"], Float32[Array, "h w"], Float32[Array, "h w 9"]]:
         film = view.film().crop_size()
         at_once = max(1, WAVEFRONT // (film[0] * film[1])) if self.variant != "scalar_rgb" else samples
         passes = max(1, min(passes, samples), -(-samples // at_once))
         shares = [samples * (index + 1) // passes - samples * index // passes for index in range(passes)]
-        aovs = {"type": "aov", "aovs": "albedo:albedo,normal:sh_normal", "path": exported.integrator(max_depth)}
+        aovs = {
+            "type": "aov",
+            "aovs": "albedo:albedo,normal:sh_normal,triangle:geo_normal",
+            "path": exported.integrator(max_depth),
+        }
         integrator = self._mi.load_dict(aovs)
         images = [
             np.array(
@@ -134,4 +145,26 @@ class MitsubaScene:
         mean = np.tensordot(weights, np.stack(images), axes=1)
         grey = np.stack([image[..., :3].mean(axis=2) for image in images])
         between = np.tensordot(weights, (grey - mean[..., :3].mean(axis=2)) ** 2, axes=1) / max(passes - 1, 1)
-        return mean[..., :3].astype(np.float32), between.astype(np.float32), mean[..., 3:9].astype(np.float32)
+        return mean[..., :3].astype(np.float32), between.astype(np.float32), mean[..., 3:12].astype(np.float32)
+
+
+def averted(
+    camera: Camera,
+    shading: Float32[Array, "h w 3"],
+    geometric: Float32[Array, "h w 3"],
+    crop: tuple[int, int, int, int] | None = None,
+) -> Bool[Array, "h w"]:
+    """Pixels whose interpolated normals face away from a viewer who sees the surface itself.
+
+    There every renderer does as it likes: ours and rasterizers light the side that is seen, Mitsuba the other one. On
+    smooth meshes this is a line along the silhouette; on flat ground whose vertices lean with the hills, everything
+    near the horizon.
+    """
+    left, top, width, height = crop or (0, 0, camera.width_px, camera.height_px)
+    x, y = np.meshgrid(left + np.arange(width) + 0.5, top + np.arange(height) + 0.5)
+    _, directions = camera.rays(np.stack([x, y], axis=-1).reshape(-1, 2))
+    towards = -directions.reshape(height, width, 3)
+    side = np.sum(geometric * towards, axis=2)
+    cosine = np.sum(shading * towards, axis=2) * np.sign(side)
+    smoothed = np.linalg.norm(shading - geometric, axis=2) > SMOOTHED
+    return np.asarray(smoothed & (cosine < AVERTED_COSINE))

@@ -11,11 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nightproof.errors import UnusableInput
+from nightproof.scenes.interiors.bedroom import bedroom
 from nightproof.scenes.interiors.gallery import gallery
 from nightproof.scenes.interiors.kitchen import kitchen
 from nightproof.scenes.interiors.living_room import living_room
 
-INTERIORS: dict[str, Callable[[], bytes]] = {"living_room": living_room, "gallery": gallery, "kitchen": kitchen}
+INTERIORS: dict[str, Callable[[], bytes]] = {
+    "living_room": living_room,
+    "gallery": gallery,
+    "kitchen": kitchen,
+    "bedroom": bedroom,
+}
 
 
 def interior(name: str) -> bytes:

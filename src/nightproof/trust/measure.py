@@ -28,7 +28,7 @@ class ViewPairs(Protocol):
 
     @property
     def self_ssim(self) -> float:
-        """The least agreement of any reference so far with itself; 1 where references are exact."""
+        """The least agreement with itself of the references shown last; 1 where references are exact."""
 
 
 @dataclass
@@ -38,17 +38,31 @@ class _Judged:
     claim: Claim
     metric: Metric
     reason: str
-    test: SequentialTest
+    cautious: SequentialTest
+    """Counts what could not be told as the worst there is: only this one may say "holds"."""
+    lenient: SequentialTest
+    """Counts it as perfect: only this one may say "fails"."""
     values: list[float] = field(default_factory=list)
 
     @property
     def outcome(self) -> Outcome:
-        return "not_evaluated" if self.reason else self.test.outcome
+        if self.reason:
+            return "not_evaluated"
+        if self.lenient.outcome == "fails":
+            return "fails"
+        return "holds" if self.cautious.outcome == "holds" else "undecided"
 
     def add(self, shown: ImagePair | ImageSequence) -> None:
         value = self.metric.measure(shown)
         self.values.append(value)
-        self.test.add(self.metric.error(value))
+        for test in (self.cautious, self.lenient):
+            test.add(self.metric.error(value))
+
+    def add_untold(self) -> None:
+        """S3: the reference contradicts itself, so nobody knows how good the asset is here."""
+        self.values.append(self.claim.clip)
+        self.cautious.add(self.metric.error(self.claim.clip))
+        self.lenient.add(0.0)
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,7 @@ class Measured:
     verdict: Verdict
     worst_tile_ssim: float
     self_ssim: float
+    """The least of any reference."""
 
 
 def measure(
@@ -75,18 +90,24 @@ def measure(
     judged = [_judged(claim, metrics[claim.metric]) for claim in policy.claims]
     of_views = [j for j in judged if j.metric.per == "view" and not j.reason]
     of_segments = [j for j in judged if j.metric.per == "segment" and not j.reason]
-    worst = 1.0
+    worst = least_agreement = 1.0
     cap = policy.cap_for("view", complexity)
     for index in range(cap):
         if _settled(of_views):
             break
         progress(0.8 * index / cap, f"view {index + 1} of at most {cap}")
         pair = ImagePair(*pairs.pair(index))
+        least_agreement = min(least_agreement, pairs.self_ssim)
+        if pairs.self_ssim < policy.reference_self_ssim:
+            for item in of_views:
+                item.add_untold()
+            continue
         worst = min(worst, pair.scores.worst_tile_ssim)
         for item in of_views:
             item.add(pair)
     if all(item.outcome == "holds" for item in of_views):  # S6: otherwise the verdict cannot become better
-        _measure_segments(pairs, policy, of_segments, policy.cap_for("segment", complexity), progress)
+        segments = policy.cap_for("segment", complexity)
+        least_agreement = min(least_agreement, _measure_segments(pairs, policy, of_segments, segments, progress))
     else:
         for item in of_segments:
             item.reason = "a claim about single views does not hold; path segments were not rendered"
@@ -94,7 +115,7 @@ def measure(
         source_sha256=source_sha256,
         asset_sha256=asset_sha256,
         policy=policy.digest,
-        outcome=_outcome(judged, pairs.self_ssim >= policy.reference_self_ssim),
+        outcome=_outcome(judged),
         metrics=tuple(
             MetricVerdict(
                 metric=j.claim.metric, threshold=j.claim.threshold, error_rate=j.claim.error_rate, outcome=j.outcome
@@ -105,7 +126,7 @@ def measure(
     samples = tuple(
         MetricSamples(metric=j.claim.metric, values=tuple(j.values), not_evaluated=j.reason) for j in judged
     )
-    return Measured(samples, verdict, worst, pairs.self_ssim)
+    return Measured(samples, verdict, worst, least_agreement)
 
 
 def bounded_claim(claim: Claim, metric: Metric) -> MeanClaim:
@@ -135,7 +156,8 @@ def relative_noise(values: tuple[float, ...], metric: Metric) -> float:
 
 
 def _judged(claim: Claim, metric: Metric) -> _Judged:
-    return _Judged(claim, metric, metric.unavailable(), SequentialTest(bounded_claim(claim, metric)))
+    bounded = bounded_claim(claim, metric)
+    return _Judged(claim, metric, metric.unavailable(), SequentialTest(bounded), SequentialTest(bounded))
 
 
 def _settled(judged: list[_Judged]) -> bool:
@@ -144,22 +166,27 @@ def _settled(judged: list[_Judged]) -> bool:
     return "fails" in outcomes or "undecided" not in outcomes
 
 
-def _measure_segments(pairs: ViewPairs, policy: Policy, judged: list[_Judged], cap: int, progress: Progress) -> None:
+def _measure_segments(pairs: ViewPairs, policy: Policy, judged: list[_Judged], cap: int, progress: Progress) -> float:
+    """The least agreement of a reference with itself."""
+    least_agreement = 1.0
     for index in range(cap):
         if _settled(judged):
             break
         progress(0.8 + 0.2 * index / cap, f"path {index + 1} of at most {cap}")
         sequence = ImageSequence(*pairs.segment(index, policy.segment_frames))
+        least_agreement = min(least_agreement, pairs.self_ssim)
         for item in judged:
-            item.add(sequence)
+            if pairs.self_ssim < policy.reference_self_ssim:
+                item.add_untold()
+            else:
+                item.add(sequence)
+    return least_agreement
 
 
-def _outcome(judged: list[_Judged], reference_agrees: bool) -> Literal["holds", "fails", "undecided"]:
-    """S7. References that contradict themselves can support no verdict."""
+def _outcome(judged: list[_Judged]) -> Literal["holds", "fails", "undecided"]:
+    """S7."""
     outcomes = {item.outcome for item in judged}
     missing = any(item.claim.required and item.outcome == "not_evaluated" for item in judged)
-    if not reference_agrees:
-        return "undecided"
     if "fails" in outcomes:
         return "fails"
     return "undecided" if "undecided" in outcomes or missing else "holds"

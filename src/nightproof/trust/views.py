@@ -124,10 +124,12 @@ class RenderedPairs:
         return self._self_ssim
 
     def pair(self, index: int) -> tuple[Image, Image]:
+        self._self_ssim = 1.0
         return self._pair(self._sampler.view(self._seed, index), index)
 
     def segment(self, index: int, frames: int) -> tuple[tuple[Image, ...], tuple[Image, ...]]:
         """Frame 0 is view `index`, which is cached already."""
+        self._self_ssim = 1.0
         cameras = self._sampler.segment(self._seed, index, frames)
         shown = [self._pair(camera, index) for camera in cameras]
         return tuple(reference for reference, _ in shown), tuple(asset for _, asset in shown)

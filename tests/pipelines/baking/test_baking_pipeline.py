@@ -8,7 +8,7 @@ import pytest
 
 from nightproof.pipelines.baking.pipeline import BakingPipeline
 from nightproof.pipelines.baking.settings import bake_settings
-from nightproof.pipelines.pipeline import BudgetExceeded, Source
+from nightproof.pipelines.pipeline import BudgetExceeded, NotBakeable, Source
 from nightproof.rendering.tracer import Tracer
 from nightproof.rendering.viewer import viewer_image
 from nightproof.scenes.camera import look_at
@@ -131,6 +131,11 @@ def test_light_that_does_not_fit_the_source_is_refused(source, tmp_path):
     small = Source(replace(source.record, source_bytes=1500), source.document, source.flat)
     with pytest.raises(BudgetExceeded, match="1500"):
         bake(small, tmp_path)
+
+
+def test_texels_much_wider_than_the_views_ask_for_are_refused(source, tmp_path):
+    with pytest.raises(NotBakeable, match="times as wide"):
+        bake(source, tmp_path, max_texels=3_000.0, view_width_px=2048.0, view_height_px=1536.0)
 
 
 def test_a_route_changes_settings_by_name():

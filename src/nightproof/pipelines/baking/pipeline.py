@@ -115,6 +115,7 @@ class BakingPipeline:
         checkpoints = Checkpoints(scratch / f"bake-{_identity(source, settings, seed)}")
         progress(0.0, "cutting charts")
         prepared = prepare(flat, settings, seed, threads)
+        _require_detail(prepared.atlas, settings)
         progress(0.05, "seeing the light")
         exposure = _exposure(prepared, seed)
         stages = ["final"] + [stage for name, stage in STAGES.items() if name in settings.wanted_outputs]
@@ -398,6 +399,15 @@ def _require_bakeable(flat: FlatScene, seen: Sightings) -> None:
     share = 1 - float(np.mean(_solid(flat)[seen.triangle]))
     if share > UNBAKEABLE_SHARE:
         raise NotBakeable(f"{share:.0%} of what is seen is glass, cut out by alpha, or moves")
+
+
+def _require_detail(atlas: Atlas, settings: BakeSettings) -> None:
+    wider = 1 / atlas.scale
+    if wider > settings.coarsest:
+        raise NotBakeable(
+            f"its texels would be {wider:.1f} times as wide as the views ask for: more surface is seen from nearby "
+            f"than {settings.max_texels:,} texels can hold"
+        )
 
 
 def sides(flat: FlatScene, seen: Sightings, charts: Sequence[Charts]) -> list[Surface]:

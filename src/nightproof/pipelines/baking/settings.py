@@ -18,6 +18,8 @@ class BakeSettings:
     padding_px: int = 4
     texels_per_pixel: float = 1.25
     """Along a line, where the views see a surface face on."""
+    coarsest: float = 4.0
+    """Texels so many times as wide as the views ask for are too wide to bake: a blur is all that would be left."""
     view_width_px: int = 512
     view_height_px: int = 384
     """Of the pictures that the asset will be judged by: with the views they set how dense texels must be."""
