@@ -88,6 +88,14 @@ def test_a_changed_asset_is_refused(good):
         c.verify(ASSET + b"!", good[1])
 
 
+def test_a_file_beside_the_asset_is_named_but_not_vouched_for(good):
+    beside = {"name": "asset-sh.glb", "digest": {"sha256": hashlib.sha256(b"beside").hexdigest()}}
+    named = restated(good[1], lambda inner: inner["subject"].append(beside))
+    with pytest.raises(c.NotMeasured, match=r"asset-sh\.glb") as refused:
+        c.verify(b"beside", named)
+    assert "asset.glb" in refused.value.hint
+
+
 def test_votes_removed_below_the_quorum_are_refused(good):
     for left in (0, 1, 2):
         with pytest.raises(c.NoQuorum):

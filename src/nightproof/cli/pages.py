@@ -58,8 +58,9 @@ def show_outcome(console: Console, outcome: JobOutcome) -> None:
             padding=(1, 2),
         )
     )
+    width = max(map(len, outcome.files)) + 2
     for name, path in outcome.files.items():
-        console.print(Text.assemble("  ", (f"{name:<18}", "dim"), str(path)), soft_wrap=True)
+        console.print(Text.assemble("  ", (f"{name:<{width}}", "dim"), str(path)), soft_wrap=True)
     main, certificate = outcome.files[outcome.asset.main.name], outcome.files["certificate.json"]
     console.print(Text(f"\n  Check it anywhere: nightproof verify {main} {certificate}", style="dim"), soft_wrap=True)
 

@@ -68,6 +68,16 @@ class WrongAsset(CertificateRefused):
     """C4: the certificate speaks for other bytes."""
 
 
+class NotMeasured(WrongAsset):
+    """C4: a file that was made beside the asset; the certificate names its bytes, the verdict is about the asset's."""
+
+    def __init__(self, name: str, asset: str) -> None:
+        super().__init__(
+            f"{name!r} was made in this job, and the certificate names it, but what was measured is {asset!r}"
+        )
+        self.hint = f"Verify {asset!r}: its verdict says nothing about the files beside it."
+
+
 class ForeignKey(CertificateRefused):
     """C5: a key outside the committee, a repeated one, or one that is not trusted here."""
 
@@ -235,6 +245,9 @@ def _checked(data: bytes, asset_sha256: str, trusted: Collection[str] | None) ->
     judgement = _judgement(inner["predicate"])
     subjects = inner["subject"]
     if subjects[0]["digest"]["sha256"] != asset_sha256:
+        for other in subjects[1:]:
+            if other["digest"]["sha256"] == asset_sha256:
+                raise NotMeasured(str(other["name"]), str(subjects[0]["name"]))
         raise WrongAsset("this certificate speaks for other bytes than this asset's")
     if judgement.verdict.asset_sha256 != asset_sha256:
         raise WrongAsset("subject and verdict name different assets")
