@@ -201,3 +201,23 @@ def test_a_job_made_again_is_committed_anew(tmp_path, scene):
     store = JobStore.open(tmp_path / "store")
     assert len(store.observations()) == 1
     store.close()
+
+
+def test_a_job_made_again_finds_neither_old_reports_nor_old_scratch(tmp_path, scene, monkeypatch):
+    asked, honest = [], line.judge_asset
+    monkeypatch.setattr(line, "judge_asset", lambda task, *rest: asked.append(task.digest) or honest(task, *rest))
+    name = job(scene, tmp_path).job
+    store = tmp_path / "store"
+    report, other = (store / "verifiers" / "v" / "reports" / f"{key}.json" for key in (asked[0], "0" * 64))
+    report.parent.mkdir(parents=True)
+    tile = store / "scratch" / name / "bake" / "tile.npz"
+    tile.parent.mkdir(parents=True)
+    for path in (report, other, tile):
+        path.write_bytes(b"old")
+    seen = []
+    monkeypatch.setattr(
+        line, "make_asset", lambda *a, make=line.make_asset, **k: seen.append(tile.exists()) or make(*a, **k)
+    )
+    job(scene, tmp_path, again=True)
+    assert seen == [False]
+    assert not report.exists() and other.exists()

@@ -47,6 +47,11 @@ class Bench:
     def references(self) -> Path:
         return self.store / "references"
 
+    def forget(self, task: Task) -> None:
+        """Drop what verifiers measured for it, so that they measure anew. References stay: they are anybody's."""
+        for report in self.verifiers.glob(f"*/reports/{task.digest}.json"):
+            report.unlink(missing_ok=True)
+
     def sweep(self) -> None:
         """Remove what verifiers left that were killed: drafts, and scratch by process number."""
         for folder in (self.references, *self.verifiers.glob("*"), *self.verifiers.glob("*/reports")):

@@ -84,6 +84,8 @@ def run_job(
         bench.sweep()
         sweep(out)
         blobs, scratch = jobs.blobs, store / "scratch" / job
+        if again:
+            shutil.rmtree(scratch, ignore_errors=True)
 
         once = steps.once
         scene = once("load", Scene, lambda: source.record)
@@ -110,6 +112,8 @@ def run_job(
         task = task_for(scene, analysis, audit, asset, wishes, job)
 
         def judged() -> Judgement:
+            if again:
+                bench.forget(task)
             known = standings(jobs.observations(), analysis.scene_class)
             return judge_asset(task, path, blobs, wishes, bench, known, Share(progress, made, JUDGED))
 
