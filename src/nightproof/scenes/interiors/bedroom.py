@@ -6,6 +6,8 @@ Light that is averaged over directions is at its best in such a room, and this o
 
 from __future__ import annotations
 
+import numpy as np
+
 from nightproof.scenes.interiors import patterns
 from nightproof.scenes.interiors.fittings import hang_picture, skirting
 from nightproof.scenes.interiors.solids import box, cylinder, joined, quad, rounded_box, sphere, turned_smooth, wall
@@ -54,7 +56,9 @@ def _shell(room: Interior) -> None:
 
 
 def _bed(room: Interior, oak: int) -> None:
-    linen = room.texture("linen", patterns.cloth(1024, (0.93, 0.90, 0.85), 96, "linen"))
+    white = (0.93, 0.90, 0.85)
+    woven = patterns.cloth(1024, white, 96, "linen")
+    linen = room.texture("linen", np.array(white) * 0.6 + 0.25 * woven)  # a bed sheet, not burlap
     sheet = room.material("linen", texture=linen, per_metre=1.6, roughness=LINEN)
     blanket = room.material("blanket", (0.80, 0.60, 0.46), texture=linen, per_metre=0.9, roughness=LINEN)
     at = (-0.35, 0.0, NORTH + 1.1)
