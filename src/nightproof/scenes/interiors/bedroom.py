@@ -33,7 +33,7 @@ def bedroom() -> bytes:
     _wardrobe(room, oak)
     _reading_corner(room, oak)
     _ceiling_light(room, oak)
-    room.camera("door", (1.9, 1.6, 1.7), (-0.6, 0.9, -1.0), 58)
+    room.camera("door", (1.15, 1.6, 1.75), (-0.7, 0.9, -1.0), 58)
     room.camera("corner", (-1.9, 1.55, 1.6), (0.9, 0.9, -0.9), 58)
     return room.glb()
 
