@@ -13,12 +13,14 @@ from nightproof.rendering.auditor import (
     AuditDisagreement,
     AuditSettings,
     MitsubaRenderer,
+    ViewAudit,
+    _verdict,
     audit,
     probe,
     require_agreement,
 )
 from nightproof.rendering.auditor_process import AuditorFailed, Limits, MitsubaProcess
-from nightproof.rendering.auditor_statistics import Seen, differing_share, mean_difference
+from nightproof.rendering.auditor_statistics import Seen, Tolerance, differing_share, mean_difference
 from nightproof.rendering.tracer import Tracer
 from nightproof.scenes.camera import look_at
 from nightproof.scenes.flat import Environment, FlatScene, Material, Texture, TextureUse
@@ -127,6 +129,13 @@ def test_what_leans_is_still_compared_where_it_faces_the_viewer():
     report = audit(flat, views(), seed=3, native=wrong, settings=SETTINGS, limits=LIMITS)
     assert report.verdict == "disagrees"
     assert all(view.averted < 0.01 for view in report.views)
+
+
+@pytest.mark.parametrize(("averted", "verdict"), [((0.2, 0.2), "agrees"), ((0.0, 0.6), "undecided")])
+def test_where_most_is_left_out_nothing_is_agreed_to(averted, verdict):
+    """Else a file could turn all its normals and have any renderer agreed with."""
+    views = [ViewAudit("", 1.0, 1.0, 1.0, 1.0, {"8": 0.0}, share) for share in averted]
+    assert _verdict(views, 0.0, 0.0, Tolerance())[0] == verdict
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -40,6 +40,8 @@ NATIVE_SAMPLES_RATIO = 4
 """Our samples per Mitsuba sample: ours are cheap, and then most of the noise is Mitsuba's."""
 NAMED_SHARE = 0.01
 """Of a view's pixels left out, to be worth a note."""
+MOST_AVERTED = 0.25
+"""Of all pixels left out: with more, "agrees" would be said of a picture that nobody compared."""
 PASSES = 8
 """Independent passes per Mitsuba picture, from which its noise is estimated."""
 
@@ -290,6 +292,11 @@ def _verdict(
             reasons.append(f"{title}: SSIM {view.ssim:.4f}, where noise alone gives {view.self_ssim:.4f}")
     if reasons:
         return "disagrees", tuple(reasons)
+    averted = sum(view.averted for view in views) / len(views)
+    if averted > MOST_AVERTED:
+        return "undecided", (
+            f"interpolated normals face away in {averted:.0%} of the pixels: too little is left to compare",
+        )
     if Z_MEAN * error > 2 * tolerance.mean:
         return "undecided", (f"means known to ± {error:.1%} only: too noisy to tell",)
     return "agrees", ()
