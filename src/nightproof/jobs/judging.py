@@ -129,7 +129,7 @@ def certify(
         route=route_sentence(route),
         plan=plan.digest,
         cost={"planned_usd": plan.cost_usd, "baseline_usd": plan.baseline.cost_usd, "carbon_kg": plan.carbon_kg},
-        notes=(*asset.notes, *audit.unseen, *untold_sentences(judgement, task.policy)),
+        notes=(*asset.notes, *caveats(audit, judgement, task.policy)),
         versions=versions(),
     )
     return Certification(
@@ -139,11 +139,12 @@ def certify(
     )
 
 
-def untold_sentences(judgement: Judgement, policy: Policy) -> tuple[str, ...]:
-    """What a reader should know of views whose references never agreed with themselves (rule S3)."""
+def caveats(audit: Audit, judgement: Judgement, policy: Policy) -> tuple[str, ...]:
+    """What the verdict says nothing or little about: unseen materials, views that could not be told (rule S3)."""
     if judgement.reference_self_ssim >= policy.reference_self_ssim:
-        return ()
+        return audit.unseen
     return (
+        *audit.unseen,
         f"in some view two renderings of the source agree to SSIM {judgement.reference_self_ssim:.4f} only, where "
         f"{policy.reference_self_ssim} is asked, whatever time they get: how good the asset is there cannot be told, "
         "and such views count as the worst there is",

@@ -63,8 +63,8 @@ class JobOutcome:
     cost_now_usd: float
     carbon_now_kg: float
     files: Mapping[str, Path]
-    unseen: tuple[str, ...] = ()
-    """What the verdict says nothing or little about; see `Audit.unseen`."""
+    caveats: tuple[str, ...] = ()
+    """What the verdict says nothing or little about; see `judging.caveats`."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -101,6 +101,6 @@ class JobOutcome:
                 "planned_cpu_seconds": self.plan.work_cpu_seconds,
                 "work_cpu_seconds": self.hindsight.work_cpu_seconds,
             },
-            "notes": [*self.asset.notes, *self.unseen],
+            "notes": [*self.asset.notes, *self.caveats],
             "files": {name: str(path) for name, path in self.files.items()},
         }

@@ -11,7 +11,7 @@ from typing import Any
 from nightproof.jobs.asking import Wishes
 from nightproof.jobs.blobs import write_atomically
 from nightproof.jobs.clock import Stopwatch, now_utc
-from nightproof.jobs.judging import untold_sentences
+from nightproof.jobs.judging import caveats
 from nightproof.jobs.outcome import JobOutcome, MetricResult
 from nightproof.jobs.planning import cost_of_now, in_hindsight
 from nightproof.jobs.steps import Steps
@@ -63,7 +63,7 @@ def outcome_of(
         cost_now_usd=slot.cost_usd,
         carbon_now_kg=slot.carbon_kg,
         files={},
-        unseen=(*audit.unseen, *untold_sentences(judgement, named_policy(wishes.policy))),
+        caveats=caveats(audit, judgement, named_policy(wishes.policy)),
     )
 
 

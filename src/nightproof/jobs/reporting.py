@@ -100,7 +100,7 @@ def report_facts(
         certificate_sha256=certification.certificate_sha256,
         worst_tile_ssim=next((row.mean for row in judgement.aggregates if row.metric == "worst_tile"), None),
         reference_self_ssim=judgement.reference_self_ssim,
-        notices=(*_notices(judgement), *outcome.unseen),
+        notices=(*_notices(judgement), *outcome.caveats),
         work_cpu_seconds={
             "making the asset": asset.work.get("cpu_seconds", 0.0),
             **{

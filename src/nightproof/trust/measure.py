@@ -98,13 +98,8 @@ def measure(
         progress(0.8 * index / cap, f"view {index + 1} of at most {cap}")
         pair = ImagePair(*pairs.pair(index))
         least_agreement = min(least_agreement, pairs.self_ssim)
-        if pairs.self_ssim < policy.reference_self_ssim:
-            for item in of_views:
-                item.add_untold()
-            continue
-        worst = min(worst, pair.scores.worst_tile_ssim)
-        for item in of_views:
-            item.add(pair)
+        if _count(of_views, pair, pairs.self_ssim >= policy.reference_self_ssim):
+            worst = min(worst, pair.scores.worst_tile_ssim)
     if all(item.outcome == "holds" for item in of_views):  # S6: otherwise the verdict cannot become better
         segments = policy.cap_for("segment", complexity)
         least_agreement = min(least_agreement, _measure_segments(pairs, policy, of_segments, segments, progress))
@@ -175,12 +170,18 @@ def _measure_segments(pairs: ViewPairs, policy: Policy, judged: list[_Judged], c
         progress(0.8 + 0.2 * index / cap, f"path {index + 1} of at most {cap}")
         sequence = ImageSequence(*pairs.segment(index, policy.segment_frames))
         least_agreement = min(least_agreement, pairs.self_ssim)
-        for item in judged:
-            if pairs.self_ssim < policy.reference_self_ssim:
-                item.add_untold()
-            else:
-                item.add(sequence)
+        _count(judged, sequence, pairs.self_ssim >= policy.reference_self_ssim)
     return least_agreement
+
+
+def _count(judged: list[_Judged], shown: ImagePair | ImageSequence, told: bool) -> bool:
+    """Let every claim have what was seen, or what stands for it where its reference contradicts itself; `told`."""
+    for item in judged:
+        if told:
+            item.add(shown)
+        else:
+            item.add_untold()
+    return told
 
 
 def _outcome(judged: list[_Judged]) -> Literal["holds", "fails", "undecided"]:
