@@ -1,7 +1,8 @@
 """Our own interiors, CC0, made by rule: what `make demo` bakes and the benchmarks measure.
 
 Closed walls with thickness, textures as an exporter would write them, materials with the exporters' default roughness:
-real tests, not easy ones; the bedroom alone is matte on purpose. `python -m nightproof.scenes.procedural NAME OUT.glb` writes one.
+real tests, not easy ones; the bedroom alone is matte on purpose.
+`python -m nightproof.scenes.procedural NAME OUT.glb` writes one.
 """
 
 from __future__ import annotations
