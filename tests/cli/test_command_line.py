@@ -63,6 +63,21 @@ def test_an_unusable_file_exits_with_2_and_says_why(tmp_path, command, defect):
     assert not (tmp_path / "out").exists() and not (tmp_path / "comparison.html").exists()
 
 
+@pytest.mark.parametrize("command", ["optimize", "compare"])
+def test_a_scene_without_a_surface_is_not_certified(tmp_path, command):
+    """Two pictures of nothing are equal: such a file once took 470 CPU-seconds to a certificate."""
+    scene = tmp_path / "nothing.gltf"
+    scene.write_text(
+        '{"asset": {"version": "2.0"}, "scene": 0, "scenes": [{"nodes": [0]}], "nodes": [{"name": "empty"}]}'
+    )
+    more = ("--out", "out") if command == "optimize" else (scene,)
+    done = nightproof(command, scene, *more, cwd=tmp_path, NIGHTPROOF_STORE=str(tmp_path / "store"))
+    assert done.returncode == 2, done.stderr
+    assert "no surface" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists() and not (tmp_path / "comparison.html").exists()
+    assert nightproof("inspect", scene, cwd=tmp_path).returncode == 0
+
+
 def test_a_missing_file_exits_with_2(tmp_path):
     done = nightproof("inspect", "nowhere.glb", cwd=tmp_path)
     assert done.returncode == 2 and "nowhere.glb" in done.stderr and "Traceback" not in done.stderr

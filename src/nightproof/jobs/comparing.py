@@ -12,7 +12,7 @@ from nightproof.jobs.auditing import references_by
 from nightproof.jobs.blobs import require_writable, write_atomically
 from nightproof.jobs.judging import OUR_ENVIRONMENTS, Bench, versions
 from nightproof.jobs.making import exposure_of
-from nightproof.jobs.opening import analyse, lit, open_source
+from nightproof.jobs.opening import analyse, lit, open_visible
 from nightproof.jobs.reporting import size_parts, views_of
 from nightproof.pipelines.pipeline import Progress, silent
 
@@ -75,7 +75,7 @@ def compare_files(
     from nightproof.trust.views import RenderedPairs
 
     progress(0.0, "reading")
-    source, made = open_source(original), open_source(asset)
+    source, made = open_visible(original), open_visible(asset)
     require_writable(out.parent)
     analysis = analyse(source, environment=environment, threads=threads)
     source = lit(source, environment, analysis)

@@ -17,7 +17,7 @@ from nightproof.jobs.clock import Stopwatch, now_utc, stamp
 from nightproof.jobs.judging import Bench, certify, gather_testimony, judge_asset, task_for
 from nightproof.jobs.learning import Finished, learn, standings
 from nightproof.jobs.making import make_asset
-from nightproof.jobs.opening import analyse, lit, open_source
+from nightproof.jobs.opening import analyse, lit, open_visible
 from nightproof.jobs.outcome import JobOutcome
 from nightproof.jobs.planning import making_share, plan_work
 from nightproof.jobs.publishing import outcome_of, publish
@@ -70,7 +70,7 @@ def run_job(
     """
     watch = Stopwatch()
     progress(0.0, "reading")
-    source = open_source(path)
+    source = open_visible(path)
     require_writable(out)
     request = wishes.request(source.record.source_sha256)
     job = request.digest[:JOB_DIGITS]

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from nightproof.errors import UnusableInput
 from nightproof.pipelines.pipeline import Source
 from nightproof.records.analysis import Analysis
 
@@ -32,6 +35,19 @@ def open_source(path: Path) -> Source:
     document = load_gltf(path)
     flat = flatten(document)
     return Source(record=scene_record(document, path.name, flat), document=document, flat=flat)
+
+
+def open_visible(path: Path) -> Source:
+    """`open_source` of a scene that will be judged by its pictures. Raises `UnusableInput` where they would be empty:
+    two pictures of nothing are equal, and a certificate of that would be true and worthless."""
+    source = open_source(path)
+    corners = source.flat.positions[source.flat.triangles].astype(np.float64)
+    if not np.any(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])):
+        raise UnusableInput(
+            f"{path.name} has no surface to look at: its scene holds no triangle with an area",
+            hint="Was the right scene exported? Points and lines are not shown; `nightproof inspect` tells more.",
+        )
+    return source
 
 
 def open_scene(path: Path, *, environment: str, threads: int) -> Opened:
