@@ -82,6 +82,7 @@ static inline float thin_alpha(const Bsdf& b) {
 
 struct Odds {
     float diffuse, reflect, transmit;
+    float coat = 0;  // trace_layers.h
 };
 
 // Probabilities of the lobes: their albedos as far as the viewer's angle tells.

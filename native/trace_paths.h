@@ -1,7 +1,7 @@
 // One path at its next surface: what it gathers, where it goes on. Every kind of surface is known here; opaque ones have
 // a faster twin for eight paths at a time in trace_wide_paths.h.
 #pragma once
-#include "trace_bsdf.h"
+#include "trace_layers.h"
 #include "trace_lights.h"
 #include "trace_visibility.h"
 
@@ -97,6 +97,54 @@ static inline Bsdf bsdf_at(const Surface& s, bool inside) {
     return b;
 }
 
+// The frame of scattering: where there is grain, x runs along it.
+static inline Frame frame_at(const SceneView& scene, const Surface& s, float* strength) {
+    const Material& material = *s.material;
+    *strength = 0.f;
+    if (material.kind != kLayered || !(material.grain > 0.f)) return frame_of(s.shading);
+    const Triangle& triangle = scene.triangles[s.triangle];
+    const Tangents plane = tangents_at(scene, triangle, s.w, s.shading);
+    if (!plane.some) return frame_of(s.shading);
+    *strength = material.grain;
+    float x = 1.f, y = 0.f;
+    if (material.grain_texture.texture >= 0) {
+        const Texel texel = look_up(scene, triangle, s.w, material.grain_texture);
+        x = 2.f * texel.r - 1.f;
+        y = 2.f * texel.g - 1.f;
+        *strength *= texel.b;
+    }
+    const float cosine = material.grain_turn[0], sine = material.grain_turn[1];
+    const Vec3 along = plane.along * (cosine * x - sine * y) + plane.side * (sine * x + cosine * y);
+    if (!(dot(along, along) > 0.f)) return frame_of(s.shading);
+    const Vec3 t = normalize(along);
+    return {t, cross(s.shading, t), s.shading};
+}
+
+static inline Layers layers_at(const SceneView& scene, const Surface& s, const Frame& frame, const Bsdf& bsdf, float grain,
+                               Vec3 viewer) {
+    Layers l{};
+    const Material& material = *s.material;
+    if (material.kind != kLayered) return l;
+    const Triangle& triangle = scene.triangles[s.triangle];
+    const auto texel = [&](const TextureUse& use) {
+        return use.texture >= 0 ? look_up(scene, triangle, s.w, use) : Texel{1, 1, 1, 1};
+    };
+    set_grain(l, bsdf.alpha, grain);
+    if (!black(material.sheen)) {
+        const Texel color = texel(material.sheen_texture);
+        set_sheen(l, material.sheen * vec(color.r, color.g, color.b),
+                  material.sheen_roughness * texel(material.sheen_roughness_texture).a);
+    }
+    if (material.coat > 0.f) {
+        Vec3 n = s.front ? s.smooth : -s.smooth;
+        if (material.coat_normal_texture.texture >= 0) n = bump(scene, triangle, s.w, material.coat_normal_texture, n);
+        set_coat(l, material.coat * texel(material.coat_texture).r,
+                 material.coat_roughness * texel(material.coat_roughness_texture).g,
+                 to_local(frame, seen_from(s.front ? n : -n, viewer)));
+    }
+    return l;
+}
+
 static inline bool sees_through(const Surface& s) {
     const float clear = s.transmission * (1.f - s.metallic);
     return s.roughness <= kSmooth && (clear > 0.5f || s.metallic > 0.9f);
@@ -154,7 +202,7 @@ static inline Pair shifted(Pair uv, int candidate) {
 // in proportion to what it would bring, and stands for the mean of all (resampled importance sampling: Talbot,
 // Cline and Egbert 2005): only what blocks the light is left to chance.
 static inline bool ask_light(const SceneView& scene, const Path& path, const Surface& s, const Frame& frame,
-                             const Bsdf& bsdf, const Odds& odds, Vec3 wi, const Receiver& at, const Bounce& samples,
+                             const Bsdf& bsdf, const Layers& layers, const Odds& odds, Vec3 wi, const Receiver& at, const Bounce& samples,
                              uint32_t id, Shadow* shadow) {
     const float step = step_off(scene, s.position);
     float total = 0.f, share = 0.f;
@@ -165,7 +213,7 @@ static inline bool ask_light(const SceneView& scene, const Path& path, const Sur
         const Vec3 wo = to_local(frame, light.direction);
         const bool above = dot(light.direction, s.normal) > 0.f;
         if (above != (wo.z > 0.f)) continue;
-        const Value value = bsdf_value(bsdf, wi, wo, odds);
+        const Value value = scattering(bsdf, layers, wi, wo, odds);
         if (black(value.f)) continue;
         const float weight = light.hittable ? balance(light.pdf, value.pdf) : 1.f;
         Vec3 arriving = path.throughput * value.f * light.radiance * (weight / light.pdf);
@@ -250,14 +298,16 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
         }
     }
     const Bsdf bsdf = bsdf_at(s, inside);
-    const Frame frame = frame_of(s.shading);
+    float grain;
+    const Frame frame = frame_at(scene, s, &grain);
+    const Layers layers = layers_at(scene, s, frame, bsdf, grain, -path.direction);
     const Vec3 wi = to_local(frame, -path.direction);
-    const Odds odds = material.kind == kLambert ? Odds{1, 0, 0} : ::nightproof::NIGHTPROOF_ISA::odds(bsdf, saturate(wi.z));
+    const Odds odds = lobe_odds(bsdf, layers, wi);
     const bool both_sides = material.kind == kVolume || material.kind == kThinRough;
     const Receiver at{s.position, both_sides ? grey(0) : s.shading};
     shadow->id = ray_id(path.seed, path.index, static_cast<uint32_t>(path.edges)) ^ 0x5bd1e995u;
-    *asked = ask_light(scene, path, s, frame, bsdf, odds, wi, at, samples, shadow->id, shadow);
-    const Scattered next = bsdf_sample(bsdf, wi, odds, samples.choices.x, samples.scatter);
+    *asked = ask_light(scene, path, s, frame, bsdf, layers, odds, wi, at, samples, shadow->id, shadow);
+    const Scattered next = scatter(bsdf, layers, wi, odds, samples.choices.x, samples.scatter);
     if (!(next.pdf > 0.f)) return false;
     const Vec3 out = to_world(frame, next.direction);
     // By its shading normal light may leave on the wrong side of the triangle. Walls swallow it; glass lets it go where

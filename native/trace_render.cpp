@@ -109,6 +109,17 @@ BsdfQuery query_of(const nb::dict& d) {
     q.transmission = nb::cast<float>(d["transmission"]);
     q.inside = nb::cast<bool>(d["inside"]);
     q.wide = nb::cast<bool>(d["wide"]) && (q.kind == kLambert || q.kind == kPrincipled);
+    if (q.kind == kLayered) {
+        q.grain = nb::cast<float>(d["grain"]);
+        q.coat = nb::cast<float>(d["coat"]);
+        q.coat_roughness = nb::cast<float>(d["coat_roughness"]);
+        q.sheen_roughness = nb::cast<float>(d["sheen_roughness"]);
+        const auto triple = [&](const char* key) {
+            return Vec3{nb::cast<float>(d[key][0]), nb::cast<float>(d[key][1]), nb::cast<float>(d[key][2])};
+        };
+        q.sheen = triple("sheen");
+        q.coat_normal = triple("coat_normal");
+    }
     return q;
 }
 

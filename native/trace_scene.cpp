@@ -61,6 +61,18 @@ Material material_of(const nb::dict& d) {
     m.sh_scale = number(d, "sh_scale");
     m.lightmap_texture = use_of(d["lightmap"]);
     m.lightmap_intensity = number(d, "lightmap_intensity");
+    m.grain = number(d, "grain");
+    for (int i = 0; i < 2; ++i) m.grain_turn[i] = nb::cast<float>(d["grain_turn"][i]);
+    m.sheen = triple(d["sheen"]);
+    m.sheen_roughness = number(d, "sheen_roughness");
+    m.coat = number(d, "coat");
+    m.coat_roughness = number(d, "coat_roughness");
+    m.grain_texture = use_of(d["grain_texture"]);
+    m.sheen_texture = use_of(d["sheen_texture"]);
+    m.sheen_roughness_texture = use_of(d["sheen_roughness_texture"]);
+    m.coat_texture = use_of(d["coat_texture"]);
+    m.coat_roughness_texture = use_of(d["coat_roughness_texture"]);
+    m.coat_normal_texture = use_of(d["coat_normal_texture"]);
     return m;
 }
 

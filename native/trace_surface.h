@@ -86,20 +86,32 @@ struct Surface {
     bool front;    // whether the viewer sees the front face
     Vec3 base;
     float roughness, metallic, transmission;
+    Vec3 smooth;  // interpolated normal without the normal map, on the side that the viewer sees
 };
 
-static inline Vec3 bump(const SceneView& scene, const Triangle& triangle, Weights w, const TextureUse& use, Vec3 n) {
+struct Tangents {
+    Vec3 along, side;
+    bool some;
+};
+
+// The frame of texture space in the plane of n; none where the mesh has no tangents.
+static inline Tangents tangents_at(const SceneView& scene, const Triangle& triangle, Weights w, Vec3 n) {
     const float *a = scene.corners[triangle.corner[0]].tangent, *b = scene.corners[triangle.corner[1]].tangent,
                 *c = scene.corners[triangle.corner[2]].tangent;
     Vec3 t{a[0] * w.a + b[0] * w.b + c[0] * w.c, a[1] * w.a + b[1] * w.b + c[1] * w.c,
            a[2] * w.a + b[2] * w.b + c[2] * w.c};
     t = t - n * dot(n, t);
-    if (dot(t, t) < 1e-12f) return n;
+    if (dot(t, t) < 1e-12f) return {n, n, false};
     t = normalize(t);
-    const Vec3 side = cross(n, t) * (a[3] < 0.f ? -1.f : 1.f);
+    return {t, cross(n, t) * (a[3] < 0.f ? -1.f : 1.f), true};
+}
+
+static inline Vec3 bump(const SceneView& scene, const Triangle& triangle, Weights w, const TextureUse& use, Vec3 n) {
+    const Tangents plane = tangents_at(scene, triangle, w, n);
+    if (!plane.some) return n;
     const Texel texel = look_up(scene, triangle, w, use);
     const Vec3 m{(texel.r * 2 - 1) * use.scale, (texel.g * 2 - 1) * use.scale, texel.b * 2 - 1};
-    return normalize(t * m.x + side * m.y + n * m.z);
+    return normalize(plane.along * m.x + plane.side * m.y + n * m.z);
 }
 
 // Interpolated normals may face away from a viewer who sees the triangle; tilt them just enough to be seen.
@@ -123,6 +135,7 @@ static inline Surface surface_at(const SceneView& scene, uint32_t index, float u
     Vec3 n = normalize(blend(s.w, scene.corners[triangle.corner[0]].normal, scene.corners[triangle.corner[1]].normal,
                              scene.corners[triangle.corner[2]].normal));
     if (dot(n, flat) < 0.f) n = -n;  // a file whose normals and winding disagree
+    s.smooth = s.front ? n : -n;
     if (material.normal_texture.texture >= 0) n = bump(scene, triangle, s.w, material.normal_texture, n);
     s.shading = seen_from(s.front ? n : -n, viewer);
     const Texel base = base_color(scene, triangle, s.w, material);

@@ -64,6 +64,7 @@ enum Kind : int {
     kThinRough = 3,   // rough pane without refraction
     kPlate = 4,       // smooth pane (seen and lit straight through) blended with the opaque lobe
     kUnlit = 5,       // base colour seen directly, black to the light
+    kLayered = 6,     // principled with grain, sheen or coat
 };
 
 struct Material {
@@ -83,6 +84,13 @@ struct Material {
     float sh_scale;               // of the slopes
     TextureUse lightmap_texture;  // irradiance over intensity; viewers only
     float lightmap_intensity;
+    // Of kLayered only.
+    float grain;         // strength of the anisotropy
+    float grain_turn[2];  // cosine and sine of its rotation from the tangent
+    Vec3 sheen;
+    float sheen_roughness;
+    float coat, coat_roughness;
+    TextureUse grain_texture, sheen_texture, sheen_roughness_texture, coat_texture, coat_roughness_texture, coat_normal_texture;
 };
 
 enum LightKind : int { kTriangleLight = 0, kPointLight = 1, kSpotLight = 2, kDirectionalLight = 3 };
@@ -210,6 +218,8 @@ struct BsdfQuery {
     float roughness, metallic, eta, transmission;
     bool inside;
     bool wide;  // by the code for eight at a time; opaque kinds only
+    float grain, coat, coat_roughness, sheen_roughness;  // of kLayered
+    Vec3 sheen, coat_normal;
 };
 void bsdf_values(const BsdfQuery&, const float* directions, size_t count, float* values);
 void bsdf_samples(const BsdfQuery&, Vec3 viewer, const float* uniforms, size_t count, float* samples);

@@ -31,6 +31,15 @@ Bsdf bsdf_of(const BsdfQuery& q) {
             q.inside ? 1.f / q.eta : q.eta, q.inside};
 }
 
+Layers layers_of(const BsdfQuery& q) {
+    Layers l{};
+    if (q.kind != kLayered) return l;
+    set_grain(l, high(q.roughness * q.roughness, kLeastAlpha), q.grain);
+    set_sheen(l, q.sheen, q.sheen_roughness);
+    set_coat(l, q.coat, q.coat_roughness, normalize(q.coat_normal));
+    return l;
+}
+
 Opaques opaques_of(const BsdfQuery& q) {
     Opaques b;
     b.lambert = all(q.kind == kLambert ? -1 : 0);
@@ -75,9 +84,11 @@ void wide_samples(const BsdfQuery& query, Vec3 viewer, const float* u, size_t co
 void bsdf_values(const BsdfQuery& query, const float* directions, size_t count, float* values) {
     if (query.wide) return wide_values(query, directions, count, values);
     const Bsdf b = bsdf_of(query);
+    const Layers layers = layers_of(query);
     for (size_t i = 0; i < count; ++i) {
         const float* d = directions + 6 * i;
-        const Value value = bsdf_value(b, vec(d[0], d[1], d[2]), vec(d[3], d[4], d[5]), odds(b, saturate(d[2])));
+        const Vec3 wi = vec(d[0], d[1], d[2]);
+        const Value value = scattering(b, layers, wi, vec(d[3], d[4], d[5]), lobe_odds(b, layers, wi));
         const float out[4] = {value.f.x, value.f.y, value.f.z, value.pdf};
         for (int k = 0; k < 4; ++k) values[4 * i + k] = out[k];
     }
@@ -86,10 +97,11 @@ void bsdf_values(const BsdfQuery& query, const float* directions, size_t count, 
 void bsdf_samples(const BsdfQuery& query, Vec3 viewer, const float* uniforms, size_t count, float* samples) {
     if (query.wide) return wide_samples(query, viewer, uniforms, count, samples);
     const Bsdf b = bsdf_of(query);
-    const Odds lobes = odds(b, saturate(viewer.z));
+    const Layers layers = layers_of(query);
+    const Odds lobes = lobe_odds(b, layers, viewer);
     for (size_t i = 0; i < count; ++i) {
         const float* u = uniforms + 3 * i;
-        const Scattered s = bsdf_sample(b, viewer, lobes, u[0], {u[1], u[2]});
+        const Scattered s = scatter(b, layers, viewer, lobes, u[0], {u[1], u[2]});
         const float out[7] = {s.direction.x, s.direction.y, s.direction.z, s.weight.x, s.weight.y, s.weight.z, s.pdf};
         for (int k = 0; k < 7; ++k) samples[7 * i + k] = out[k];
     }

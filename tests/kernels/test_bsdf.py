@@ -9,8 +9,10 @@ import pytest
 
 from nightproof import _native
 from nightproof.kernels.bsdf_reference import Principled, principled
+from nightproof.kernels.layers_reference import Layered, layered, sheen_albedo
 
 LAMBERT, PRINCIPLED, VOLUME, THIN_ROUGH = range(4)
+LAYERED = 6
 SURFACES = {
     "plastic": (PRINCIPLED, Principled((0.8, 0.5, 0.2), 0.5)),
     "polished": (PRINCIPLED, Principled((0.1, 0.5, 0.9), 0.3)),
@@ -21,8 +23,31 @@ SURFACES = {
 }
 
 
+LAYERS = {
+    "brushed": Layered(Principled((0.9, 0.7, 0.3), 0.4, metallic=1.0), grain=0.8),
+    "satin": Layered(Principled((0.5, 0.2, 0.2), 0.8), sheen=(1.0, 0.3, 0.1), sheen_roughness=0.8),
+    "fuzz": Layered(Principled((0.1, 0.1, 0.1), 0.6), sheen=(0.2, 0.4, 0.9), sheen_roughness=0.3),
+    "lacquer": Layered(Principled((0.7, 0.1, 0.1), 0.6), coat=1.0, coat_roughness=0.3),
+    "bumpy lacquer": Layered(
+        Principled((0.7, 0.6, 0.1), 0.5, metallic=0.5), coat=0.6, coat_roughness=0.5, coat_normal=(0.3, -0.1, 0.95)
+    ),
+    "everything": Layered(
+        Principled((0.4, 0.5, 0.6), 0.5, metallic=0.3), 0.6, (0.5, 0.6, 0.7), 0.5, 0.5, 0.4, (-0.2, 0.1, 0.97)
+    ),
+}
+
+
 def query(kind, surface, inside=False, wide=True):
     """`wide` asks the code for eight surfaces at a time, which knows only opaque ones; others take the plain code."""
+    if isinstance(surface, Layered):
+        return query(LAYERED, surface.base, wide=False) | {
+            "grain": surface.grain,
+            "sheen": surface.sheen,
+            "sheen_roughness": surface.sheen_roughness,
+            "coat": surface.coat,
+            "coat_roughness": surface.coat_roughness,
+            "coat_normal": surface.coat_normal,
+        }
     return {
         "kind": kind,
         "base_color": surface.base_color,
@@ -64,6 +89,47 @@ def test_native_agrees_with_the_twin(name, inside, wide):
     assert expected.max() > 0.1
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_native_layers_agree_with_their_twin(name):
+    wi, wo = sphere_directions(4000, 1), sphere_directions(4000, 2)
+    wi[:, 2], wo[:2000, 2] = np.abs(wi[:, 2]), np.abs(wo[:2000, 2])
+    clear = (wi[:, 2] > 0.05) & (np.abs(wo[:, 2]) > 0.05) & (wi @ np.asarray(LAYERS[name].coat_normal) > 0.02)
+    wi, wo = wi[clear], wo[clear]
+    expected = layered(LAYERS[name], wi, wo)
+    np.testing.assert_allclose(
+        native_values(query(LAYERED, LAYERS[name]), wi, wo)[:, :3], expected, rtol=1e-2, atol=1e-3
+    )
+    assert expected.max() > 0.1 and (expected == 0).any()
+
+
+def test_layers_that_are_not_there_change_nothing():
+    bare = SURFACES["half metal"][1]
+    a, b = (np.abs(sphere_directions(500, seed)) + 0.02 for seed in (3, 4))
+    a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (a, b))
+    plain, none = (native_values(query(PRINCIPLED, s, wide=False), a, b) for s in (bare, Layered(bare)))
+    np.testing.assert_allclose(plain, none, rtol=1e-5, atol=1e-6)
+
+
+def test_what_sheen_and_base_send_back_adds_up():
+    """The base is darkened by just what the sheen takes: under even light white cloth stays within white."""
+    for roughness in (0.1, 0.3, 0.6, 1.0):
+        for cosine in (0.1, 0.4, 0.9):
+            albedo = float(sheen_albedo(np.array([cosine]), roughness**2, steps=256)[0])
+            cloth = Layered(Principled((0.0, 0.0, 0.0), 1.0, eta=1.0), sheen=(1, 1, 1), sheen_roughness=roughness)
+            assert mean_reflected(cloth, cosine) == pytest.approx(albedo, rel=0.03, abs=0.003)
+            white = Layered(Principled((1.0, 1.0, 1.0), 1.0, eta=1.0), sheen=(1, 1, 1), sheen_roughness=roughness)
+            bare = mean_reflected(Layered(Principled((1.0, 1.0, 1.0), 1.0, eta=1.0)), cosine)
+            assert mean_reflected(white, cosine) <= albedo + bare * (1 - albedo) + 0.003
+
+
+def mean_reflected(surface, cosine, count=400_000):
+    samples = np.empty((count, 7), np.float32)
+    uniforms = np.random.default_rng(6).random((count, 3)).astype(np.float32)
+    viewer = np.array([[np.sqrt(1 - cosine**2), 0, cosine]], np.float32)
+    _native.bsdf_samples(query(LAYERED, surface), viewer, uniforms, samples)
+    return float(np.where(samples[:, 6] > 0, samples[:, 3], 0).mean())
+
+
 @pytest.mark.parametrize("name", ["plastic", "polished", "gold", "half metal"])
 def test_reflection_is_reciprocal(name):
     kind, surface = SURFACES[name]
@@ -90,11 +156,12 @@ def test_eight_at_a_time_sample_as_one_does(name):
 CASES = [(name, inside) for name in SURFACES for inside in (False, True) if not inside or SURFACES[name][0] == VOLUME]
 
 
-@pytest.mark.parametrize(("name", "inside"), [*CASES, ("rough pane", False)])
+@pytest.mark.parametrize(("name", "inside"), [*CASES, ("rough pane", False), *((name, False) for name in LAYERS)])
 @pytest.mark.parametrize("angle", [0.1, 0.7, 1.3])
 def test_samples_follow_the_density_they_state(name, inside, angle):
     """A histogram of sampled directions against the density's integral over each cell of the sphere."""
-    kind, surface = SURFACES.get(name, (THIN_ROUGH, Principled((0.9, 0.8, 0.7), 0.4, transmission=0.8)))
+    pane = (THIN_ROUGH, Principled((0.9, 0.8, 0.7), 0.4, transmission=0.8))
+    kind, surface = (LAYERED, LAYERS[name]) if name in LAYERS else SURFACES.get(name, pane)
     asked = query(kind, surface, inside)
     viewer = np.array([[np.sin(angle), 0, np.cos(angle)]], np.float32)
     count = 200_000
@@ -123,7 +190,7 @@ def test_samples_follow_the_density_they_state(name, inside, angle):
 
 def test_no_surface_gives_more_than_it_gets_when_lit_from_everywhere():
     """Up to the few per cent that Disney's diffuse lobe is known to gain at grazing angles."""
-    for kind, surface in SURFACES.values():
+    for kind, surface in [*SURFACES.values(), *((LAYERED, surface) for surface in LAYERS.values())]:
         for angle in (0.2, 1.0, 1.4):
             samples = np.empty((50_000, 7), np.float32)
             uniforms = np.random.default_rng(6).random((50_000, 3)).astype(np.float32)
@@ -131,7 +198,7 @@ def test_no_surface_gives_more_than_it_gets_when_lit_from_everywhere():
             _native.bsdf_samples(query(kind, surface), viewer, uniforms, samples)
             scattered = np.where(samples[:, 6:] > 0, samples[:, 3:6], 0)
             # refraction squeezes radiance by eta²: undo it to compare energies
-            scattered[samples[:, 2] < 0] *= surface.eta**2
+            scattered[samples[:, 2] < 0] *= getattr(surface, "eta", 1.0) ** 2
             assert scattered.mean(axis=0).max() < 1.25
 
 

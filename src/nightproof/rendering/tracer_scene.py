@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from nightproof.scenes.flat import FlatScene, Material, PunctualLight, Texture, TextureUse
+from nightproof.scenes.flat import Anisotropy, Clearcoat, FlatScene, Material, PunctualLight, Sheen, Texture, TextureUse
 
 Array = np.ndarray
 
-LAMBERT, PRINCIPLED, VOLUME, THIN_ROUGH, PLATE, UNLIT = range(6)
+LAMBERT, PRINCIPLED, VOLUME, THIN_ROUGH, PLATE, UNLIT, LAYERED = range(7)
 """`Kind` in native/tracer.h."""
 ALPHA_MODES = {"OPAQUE": 0, "MASK": 1, "BLEND": 2}
 LIGHT_KINDS = {"point": 1, "spot": 2, "directional": 3}
@@ -63,6 +63,8 @@ def kind_of(material: Material) -> int:
         if material.thickness_m > 0:
             return VOLUME
         return PLATE if material.roughness < SMOOTH_ROUGHNESS else THIN_ROUGH
+    if material.layered:
+        return LAYERED
     return LAMBERT if material.specular == 0 and material.metallic == 0 else PRINCIPLED
 
 
@@ -88,6 +90,27 @@ def _material(material: Material) -> dict[str, Any]:
         "sh_scale": material.sh_scale,
         "lightmap": _use(material.lightmap),
         "lightmap_intensity": material.lightmap_intensity,
+        **_layers(material),
+    }
+
+
+def _layers(material: Material) -> dict[str, Any]:
+    coat = material.clearcoat or Clearcoat(0.0)
+    sheen = material.sheen or Sheen((0.0, 0.0, 0.0))
+    grain = material.anisotropy or Anisotropy(0.0)
+    return {
+        "grain": grain.strength,
+        "grain_turn": (float(np.cos(grain.rotation_rad)), float(np.sin(grain.rotation_rad))),
+        "grain_texture": _use(grain.texture),
+        "sheen": sheen.color,
+        "sheen_roughness": sheen.roughness,
+        "sheen_texture": _use(sheen.color_texture),
+        "sheen_roughness_texture": _use(sheen.roughness_texture),
+        "coat": coat.factor,
+        "coat_roughness": coat.roughness,
+        "coat_texture": _use(coat.texture),
+        "coat_roughness_texture": _use(coat.roughness_texture),
+        "coat_normal_texture": _use(coat.normal_texture),
     }
 
 
@@ -166,5 +189,6 @@ def _uses(material: Material) -> list[TextureUse]:
         material.transmission_texture,
         material.lightmap,
         *(material.sh_textures or ()),
+        *material.layer_textures,
     )
     return [use for use in uses if use is not None]

@@ -56,7 +56,7 @@ class TextureUse:
 
 @dataclass(frozen=True)
 class Clearcoat:
-    """KHR_materials_clearcoat. Our tracer does not know it; Mitsuba has a lobe much like it."""
+    """KHR_materials_clearcoat: a clear dielectric layer of IOR 1.5 with a normal and a roughness of its own."""
 
     factor: float
     roughness: float = 0.0
@@ -69,7 +69,7 @@ class Clearcoat:
 
 @dataclass(frozen=True)
 class Sheen:
-    """KHR_materials_sheen. Our tracer does not know it; Mitsuba has a lobe much like it."""
+    """KHR_materials_sheen: light from fibres that stand off cloth."""
 
     color: tuple[float, float, float]
     roughness: float = 0.0
@@ -80,7 +80,7 @@ class Sheen:
 
 @dataclass(frozen=True)
 class Anisotropy:
-    """KHR_materials_anisotropy. Our tracer does not know it; Mitsuba does, along the tangent."""
+    """KHR_materials_anisotropy: the grain of brushed metal, smoother along one direction of texture space."""
 
     strength: float
     rotation_rad: float = 0.0
@@ -132,6 +132,32 @@ class Material:
     anisotropy: Anisotropy | None = None
     unknown: frozenset[str] = frozenset()
     """Material extensions in use that our tracer approximates or ignores, those that Mitsuba knows among them."""
+
+    @property
+    def layered(self) -> bool:
+        """Whether grain, sheen or a coat belong to it."""
+        return not (self.clearcoat is None and self.sheen is None and self.anisotropy is None)
+
+    @property
+    def layer_textures(self) -> tuple[TextureUse, ...]:
+        """What its grain, sheen and coat read, most visible first."""
+        coat, sheen, grain = self.clearcoat, self.sheen, self.anisotropy
+        uses = (
+            *((coat.texture, coat.normal_texture, coat.roughness_texture) if coat else ()),
+            *((sheen.color_texture, sheen.roughness_texture) if sheen else ()),
+            *((grain.texture,) if grain else ()),
+        )
+        return tuple(use for use in uses if use is not None)
+
+    @property
+    def tangent_texcoord(self) -> int | None:
+        """The UV set whose directions it needs on its surface, for bumps or for grain; None: it needs none."""
+        if self.normal_texture is not None:
+            return self.normal_texture.texcoord
+        if self.anisotropy is not None:
+            return self.anisotropy.texture.texcoord if self.anisotropy.texture else 0
+        bumps = None if self.clearcoat is None else self.clearcoat.normal_texture
+        return None if bumps is None else bumps.texcoord
 
 
 @dataclass(frozen=True)
@@ -192,7 +218,7 @@ class FlatScene:
     normals: Float32[Array, "v 3"]
     """Unit shading normals; computed flat where the file has none."""
     tangents: Float32[Array, "v 4"]
-    """Unit tangent and handedness; zero where no normal map needs them."""
+    """Unit tangent and handedness; zero where no normal map or grain needs them."""
     uv0: Float32[Array, "v 2"]
     uv1: Float32[Array, "v 2"]
     colors: Float32[Array, "v 4"]

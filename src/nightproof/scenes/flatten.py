@@ -101,14 +101,14 @@ def _draws(document: GltfDocument, placement: Placement, notes: list[str]) -> li
 
 
 def _prepared(shape: Shape, material: Material) -> Shape:
-    """The shape with normals, and with tangents exactly where its material's normal map needs them."""
+    """The shape with normals, and with tangents exactly where its material's normal map or grain needs them."""
     had_normals = shape.normals is not None
     shape = with_normals(shape)
-    if material.normal_texture is None:
+    if material.tangent_texcoord is None:
         return replace(shape, tangents=None)
     if shape.tangents is not None and had_normals:
         return shape
-    return with_tangents(shape, material.normal_texture.texcoord)
+    return with_tangents(shape, material.tangent_texcoord)
 
 
 def _place(

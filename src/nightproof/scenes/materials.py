@@ -27,9 +27,11 @@ OFF_BY_DEFAULT: dict[str, tuple[str, ...]] = {
     "KHR_materials_dispersion": ("dispersion",),
     "KHR_materials_diffuse_transmission": ("diffuseTransmissionFactor",),
 }
-"""Extensions the tracer does not know, and the factor that is zero while they do nothing."""
-MITSUBA_KNOWS = frozenset(f"KHR_materials_{name}" for name in ("clearcoat", "sheen", "anisotropy"))
-"""Those of them that Mitsuba can show, by lobes much like glTF's (docs/reference/auditor.md)."""
+"""Extensions beside the workflow, and the factor that is zero while they do nothing."""
+LAYERS = frozenset(f"KHR_materials_{name}" for name in ("clearcoat", "sheen", "anisotropy"))
+"""Those of them that the tracer knows on opaque surfaces."""
+MITSUBA_KNOWS = LAYERS
+"""Those that Mitsuba can show anywhere, by lobes much like glTF's (docs/reference/auditor.md)."""
 
 
 def read_materials(document: GltfDocument, used: frozenset[int], table: TextureTable) -> tuple[Material, ...]:
@@ -48,7 +50,10 @@ def read_material(fields: Fields, table: TextureTable) -> Material:
     reader = _Reader(fields, table, set())
     glossy = fields.extension(GLOSSINESS)
     values = reader.surface() | (converted(glossy, table) if glossy else reader.metallic_roughness())
-    return Material(**values, unknown=frozenset(reader.unknown | _unknown_extensions(fields)))
+    unknown = reader.unknown | _unknown_extensions(fields)
+    if not values.get("transmission"):
+        unknown -= LAYERS
+    return Material(**values, unknown=frozenset(unknown))
 
 
 @dataclass(frozen=True)

@@ -109,10 +109,10 @@ def view_dependence_of(flat: FlatScene, appearance: Appearance) -> Float[Array, 
     """How much of a point's look changes with the viewer, in [0, 1].
 
     v = 1 − (1 − transmission)(1 − s)(1 − 0.2 u), s = (metallic + 0.15 (1 − metallic))(1 − roughness²), u = 1 under
-    unknown extensions: a mirror gives 1, rough metal and chalk 0, glossy paint 0.1. Unlit surface gives 0.
+    a coat, sheen, grain or unknown extensions: a mirror gives 1, rough metal and chalk 0, glossy paint 0.1. Unlit surface gives 0.
     """
     unlit = np.array([m.unlit for m in flat.materials], bool).reshape(-1)[appearance.material]
-    unknown = np.array([bool(m.unknown) for m in flat.materials], bool).reshape(-1)[appearance.material]
+    unknown = np.array([bool(m.unknown) or m.layered for m in flat.materials], bool).reshape(-1)[appearance.material]
     specular = appearance.metallic + DIELECTRIC_SPECULAR * (1 - appearance.metallic)
     lobe = specular * (1 - appearance.roughness**2)
     steady = (1 - appearance.transmission) * (1 - lobe) * np.where(unknown, 1 - UNKNOWN_DEPENDENCE, 1.0)
@@ -127,6 +127,7 @@ def texture_uses(material: Material) -> Iterator[TextureUse]:
         material.emissive_texture,
         material.transmission_texture,
         *(material.sh_textures or ()),
+        *material.layer_textures,
     ):
         if use is not None:
             yield use
