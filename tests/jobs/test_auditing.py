@@ -5,9 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nightproof.jobs.auditing import references_by, unseen_sentences
+from nightproof.jobs.auditing import audit_scene, references_by, unseen_sentences
 from nightproof.jobs.blobs import sha256_of_file
+from nightproof.jobs.opening import open_source
+from nightproof.optimizer.analyzer import layers_in_use, unknown_materials
 from nightproof.rendering.auditor import probe
+from nightproof.scenes.environment import named_environment
+from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import write_glb
 from nightproof.trust.policy import DRAFT
 from nightproof.trust.task import Task
@@ -28,16 +32,23 @@ def test_every_unknown_material_is_named_once_whoever_renders():
     assert "does not speak of it" in unseen_sentences((COAT,), "native")[0]
     assert "Mitsuba rendered every judged view" in unseen_sentences((COAT,), "mitsuba")[0]
     assert unseen_sentences((), "native") == ()
+    (layer,) = unseen_sentences((), "native", (COAT,))
+    assert COAT in layer and "no second renderer" in layer
 
 
-def dark_floor(path, coat):
+def opened(path):
+    source = open_source(path)
+    return replace(source, flat=flatten(source.document, named_environment("studio")))
+
+
+def dark_floor(path, coat, more=None):
     corners = np.array([(-1, 0, 1), (1, 0, 1), (1, 0, -1), (-1, 0, -1)], np.float32)
     normals = np.tile(np.array((0, 1, 0), np.float32), (4, 1))
     indices = np.array([0, 1, 2, 0, 2, 3], np.uint16)
     data = corners.tobytes() + normals.tobytes() + indices.tobytes()
     material = {"pbrMetallicRoughness": {"baseColorFactor": [0.02, 0.02, 0.02, 1], "metallicFactor": 0}}
     if coat:
-        material["extensions"] = {COAT: {"clearcoatFactor": 1, "clearcoatRoughnessFactor": 0.1}}
+        material["extensions"] = {COAT: {"clearcoatFactor": 1, "clearcoatRoughnessFactor": 0.1}} | (more or {})
     view = {"buffer": 0}
     json = {
         "asset": {"version": "2.0"},
@@ -65,8 +76,7 @@ def dark_floor(path, coat):
     return path
 
 
-@pytest.mark.skipif(not probe().variant, reason="Mitsuba does not run here")
-def test_a_lost_coat_shows_in_mitsubas_pictures_and_not_in_ours(tmp_path):
+def test_a_lost_coat_shows_in_the_judged_pictures(tmp_path):
     source, bare = dark_floor(tmp_path / "source.glb", True), dark_floor(tmp_path / "bare.glb", False)
     task = Task(
         source_sha256=sha256_of_file(source),
@@ -79,12 +89,22 @@ def test_a_lost_coat_shows_in_mitsubas_pictures_and_not_in_ours(tmp_path):
         renderer="native",
         nonce="test",
     )
-    most = {}
-    for renderer in ("native", "mitsuba"):
-        pairs = RenderedPairs(
-            source, bare, replace(task, renderer=renderer), 1, cache=tmp_path / "cache", environment_file=None
-        )
-        before, after = pairs.pair(0)
-        most[renderer] = int(np.abs(before.astype(int) - after.astype(int)).max())
-    assert most["native"] == 0
-    assert most["mitsuba"] > 20
+    pairs = RenderedPairs(source, bare, task, 1, cache=tmp_path / "cache", environment_file=None)
+    before, after = pairs.pair(0)
+    assert int(np.abs(before.astype(int) - after.astype(int)).max()) > 20
+
+
+@pytest.mark.skipif(not probe().variant, reason="Mitsuba does not run here")
+def test_the_audit_leaves_layers_out_of_both_pictures_and_says_so(tmp_path):
+    coated = opened(dark_floor(tmp_path / "source.glb", True))
+    found = audit_scene(coated, policy="draft", seed=1, threads=1)
+    assert found.verdict == "agrees" and found.references == "native"
+    assert any("without clearcoat" in note for note in found.notes)
+    assert any(COAT in sentence for sentence in found.unseen)
+
+
+def test_a_coat_on_glass_is_left_to_mitsuba(tmp_path):
+    glass = opened(dark_floor(tmp_path / "glass.glb", True, {"KHR_materials_transmission": {"transmissionFactor": 1}}))
+    assert unknown_materials(glass.flat) == (COAT,) and layers_in_use(glass.flat) == ()
+    opaque = opened(dark_floor(tmp_path / "opaque.glb", True))
+    assert unknown_materials(opaque.flat) == () and layers_in_use(opaque.flat) == (COAT,)

@@ -111,7 +111,9 @@ def test_emission_is_multiplied_by_its_strength_and_zero_extensions_are_not_unkn
     }
     found = flatten(scene({}, material=material)).materials[0]
     assert found.emissive == (4.0, 2.0, 0.0)
-    assert found.unknown == {"KHR_materials_sheen"}
+    assert found.unknown == set() and found.clearcoat is None and found.sheen is not None
+    glass = material["extensions"] | {"KHR_materials_transmission": {"transmissionFactor": 0.5}}
+    assert flatten(scene({}, material={"extensions": glass})).materials[0].unknown == {"KHR_materials_sheen"}
 
 
 def test_lights_shine_along_their_nodes_and_ignore_their_scale():

@@ -1,8 +1,9 @@
 """Have Mitsuba look at a few random views of the scene before anything is measured against our tracer.
 
-Both render what both know. Where a scene has materials that only Mitsuba knows (clearcoat, sheen, anisotropy), Mitsuba
-renders all views that are judged as well, of source and asset alike: else a packer could ruin a coat unseen. What
-neither knows is named, and the certificate says that the verdict is silent about it.
+Both render what both know. Clearcoat, sheen and anisotropy on opaque surfaces are our tracer's own, and left out of the
+comparison. Where a scene has materials that only Mitsuba knows (those layers on glass), Mitsuba renders all views that are
+judged as well, of source and asset alike: else a packer could ruin a coat unseen. What neither knows is named, and the
+certificate says that the verdict is silent about it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def audit_scene(source: Source, *, policy: str, seed: int, threads: int) -> Audi
     """Compare. Raises `AuditDisagreement`; a missing or failing Mitsuba is said in the record."""
     from nightproof.errors import NotOnThisMachine
     from nightproof.kernels.rays import RayCaster
-    from nightproof.optimizer.analyzer import unknown_materials
+    from nightproof.optimizer.analyzer import layers_in_use, unknown_materials
     from nightproof.rendering.auditor import AuditSettings, audit, probe, require_agreement
     from nightproof.rendering.auditor_process import AuditorFailed, Limits
     from nightproof.scenes.views import ViewSampler
@@ -61,7 +62,7 @@ def audit_scene(source: Source, *, policy: str, seed: int, threads: int) -> Audi
         tolerance=dict(report.tolerance),
         notes=report.notes,
         references=references,
-        unseen=unseen_sentences(unknown, references),
+        unseen=unseen_sentences(unknown, references, layers_in_use(flat)),
     )
 
 
@@ -72,13 +73,18 @@ def references_by(unknown: Sequence[str]) -> Literal["native", "mitsuba"]:
     return "mitsuba" if MITSUBA_KNOWS.intersection(unknown) else "native"
 
 
-def unseen_sentences(unknown: Sequence[str], references: str) -> tuple[str, ...]:
-    """What a reader of the certificate should know about them."""
+def unseen_sentences(unknown: Sequence[str], references: str, layers: Sequence[str] = ()) -> tuple[str, ...]:
+    """What a reader of the certificate should know about them, and about layers that one renderer alone has seen."""
     from nightproof.scenes.materials import MITSUBA_KNOWS
 
     known = [name for name in unknown if references == "mitsuba" and name in MITSUBA_KNOWS]
     rest = [name for name in unknown if name not in known]
     sentences = []
+    if layers:
+        sentences.append(
+            f"{', '.join(layers)}: shown in the judged views of source and asset by our own lobes, which no second "
+            "renderer has checked"
+        )
     if known:
         sentences.append(
             f"{', '.join(known)}: our tracer does not know it, so Mitsuba rendered every judged view of source and "
@@ -93,7 +99,7 @@ def unseen_sentences(unknown: Sequence[str], references: str) -> tuple[str, ...]
 
 
 def _not_run(source: Source, seed: int, reason: str) -> Audit:
-    from nightproof.optimizer.analyzer import unknown_materials
+    from nightproof.optimizer.analyzer import layers_in_use, unknown_materials
 
     blank = Audit(
         scene=source.record.digest,
@@ -109,7 +115,7 @@ def _not_run(source: Source, seed: int, reason: str) -> Audit:
         tolerance={},
         notes=(),
         references="native",
-        unseen=unseen_sentences(unknown_materials(source.flat), "native"),
+        unseen=unseen_sentences(unknown_materials(source.flat), "native", layers_in_use(source.flat)),
     )
     return replace(blank, reason=reason)
 

@@ -53,3 +53,15 @@ def unknown_materials(flat: FlatScene) -> tuple[str, ...]:
     """Extensions on materials that some triangle uses and that the native tracer approximates or ignores."""
     used = np.unique(np.asarray(flat.triangle_material, np.int64))
     return tuple(sorted({name for index in used for name in flat.materials[index].unknown}))
+
+
+def layers_in_use(flat: FlatScene) -> tuple[str, ...]:
+    """Those of clearcoat, sheen and anisotropy that some triangle shows and our tracer traces by lobes of its own."""
+    used = [flat.materials[index] for index in np.unique(np.asarray(flat.triangle_material, np.int64))]
+    found = {
+        f"KHR_materials_{name}"
+        for material in used
+        for name in ("anisotropy", "clearcoat", "sheen")
+        if getattr(material, name) is not None
+    }
+    return tuple(sorted(found - set(unknown_materials(flat))))

@@ -42,6 +42,8 @@ NAMED_SHARE = 0.01
 """Of a view's pixels left out, to be worth a note."""
 MOST_AVERTED = 0.25
 """Of all pixels left out: with more, "agrees" would be said of a picture that nobody compared."""
+MOST_NAMED = 3
+"""Materials in one note."""
 PASSES = 8
 """Independent passes per Mitsuba picture, from which its noise is estimated."""
 
@@ -154,6 +156,7 @@ def audit(
         raise AuditorFailed(f"Mitsuba does not run on this machine: {probed.reason}")
     if not cameras:
         raise ValueError("an audit needs at least one view")
+    flat, left_out = without_layers(flat)
     tracer = native or Tracer(flat, limits.threads)
     resized = [resize(camera, settings.pixels) for camera in cameras]
     with MitsubaProcess(probed.variant, limits, llvm_library=probed.llvm_library) as child:
@@ -177,9 +180,22 @@ def audit(
         probed.variant,
         dict(probed.versions),
         asdict(settings.tolerance),
-        (*notes, *_set_aside(views)),
+        (*left_out, *notes, *_set_aside(views)),
         seed,
     )
+
+
+def without_layers(flat: FlatScene) -> tuple[FlatScene, tuple[str, ...]]:
+    """The scene as both renderers know it alike, and a note about what was taken off.
+
+    Grain, sheen and coats are glTF's own in our tracer, and Disney's in Mitsuba: close, not the same.
+    """
+    layered = [material.name or f"material {i}" for i, material in enumerate(flat.materials) if material.layered]
+    if not layered:
+        return flat, ()
+    bare = tuple(replace(material, clearcoat=None, sheen=None, anisotropy=None) for material in flat.materials)
+    named = ", ".join(layered[:MOST_NAMED]) + (f" and {len(layered) - MOST_NAMED} more" if len(layered) > MOST_NAMED else "")
+    return replace(flat, materials=bare), (f"{named}: compared without clearcoat, sheen and anisotropy",)
 
 
 def resize(camera: Camera, pixels: int) -> Camera:

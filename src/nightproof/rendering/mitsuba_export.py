@@ -70,7 +70,7 @@ def export(mi: Any, flat: FlatScene, part: Part = Part.LIT, beyond: bool = False
 
     Args:
         mi: the mitsuba module with its variant already set.
-        beyond: show clearcoat, sheen and anisotropy, which our tracer does not know. Without, both show the same.
+        beyond: show clearcoat, sheen and anisotropy, by lobes much like glTF's. Without, they are left out.
     """
     notes: set[str] = set()
     bitmaps = Bitmaps(mi, flat, notes)
