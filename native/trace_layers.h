@@ -95,33 +95,37 @@ static inline Odds layered_odds(const Bsdf& b, const Layers& l, Vec3 wi) {
     return {o.diffuse / sum, o.reflect / sum, 0, o.coat / sum};
 }
 
-// f · cos and density.
-static inline Value layered_value(const Bsdf& b, const Layers& l, Vec3 wi, Vec3 wo, const Odds& odds) {
-    Value value{grey(0), 0};
-    if (!(wi.z > 0.f) || !(wo.z > 0.f)) return value;
+// Grain, diffuse light and sheen: what lies under the coat.
+static inline Value under_coat(const Bsdf& b, const Layers& l, Vec3 wi, Vec3 wo, const Odds& odds) {
     const Vec3 m = normalize(wi + wo);
     const float cos_d = dot(wi, m);
     float far;
     const float f = fresnel(cos_d, b.eta, &far);
     const float visible = ggx(m, l.alpha_along, l.alpha_across) * smith(wi, l.alpha_along, l.alpha_across) / (4.f * wi.z);
     const Vec3 tint = grey((1.f - b.metallic) * f) + lerp(b.base, grey(1), schlick_weight(cos_d)) * b.metallic;
-    value.f = tint * (visible * smith(wo, l.alpha_along, l.alpha_across));
+    Value value{tint * (visible * smith(wo, l.alpha_along, l.alpha_across)), odds.reflect * visible + odds.diffuse * kInvPi * wo.z};
     if (b.metallic < 1.f) value.f = value.f + disney_diffuse(b, wi.z, wo.z, cos_d) * (1.f - b.metallic);
-    value.pdf = odds.reflect * visible + odds.diffuse * kInvPi * wo.z;
     if (l.sheen_row) {
         value.f = value.f * low(below_sheen(l, wi.z), below_sheen(l, wo.z));
         value.f = value.f + l.sheen * (charlie(m.z, l.sheen_alpha) * charlie_visibility(wi.z, wo.z, l.sheen_alpha) * wo.z);
     }
-    if (l.coat > 0.f) {
-        const Vec3 vi = to_local(l.coat_frame, wi), vo = to_local(l.coat_frame, wo);
-        value.f = value.f * (1.f - coat_share(l, vi));
-        if (vi.z > 0.f && vo.z > 0.f) {
-            const Vec3 n = normalize(vi + vo);
-            const float shine = ggx(n, l.coat_alpha) * smith(vi, l.coat_alpha) / (4.f * vi.z);
-            value.f = value.f + grey(l.coat * fresnel(dot(vi, n), kCoatEta, &far) * shine * smith(vo, l.coat_alpha));
-            value.pdf += odds.coat * shine;
-        }
-    }
+    return value;
+}
+
+// f · cos and density. Each layer has a horizon of its own: light may reach the coat and not the bumps below.
+static inline Value layered_value(const Bsdf& b, const Layers& l, Vec3 wi, Vec3 wo, const Odds& odds) {
+    Value value{grey(0), 0};
+    if (!(wi.z > 0.f)) return value;
+    if (wo.z > 0.f) value = under_coat(b, l, wi, wo, odds);
+    if (!(l.coat > 0.f)) return value;
+    const Vec3 vi = to_local(l.coat_frame, wi), vo = to_local(l.coat_frame, wo);
+    value.f = value.f * (1.f - coat_share(l, vi));
+    if (!(vi.z > 0.f) || !(vo.z > 0.f)) return value;
+    const Vec3 m = normalize(vi + vo);
+    float far;
+    const float visible = ggx(m, l.coat_alpha) * smith(vi, l.coat_alpha) / (4.f * vi.z);
+    value.f = value.f + grey(l.coat * fresnel(dot(vi, m), kCoatEta, &far) * visible * smith(vo, l.coat_alpha));
+    value.pdf += odds.coat * visible;
     return value;
 }
 
@@ -132,9 +136,11 @@ static inline Scattered layered_sample(const Bsdf& b, const Layers& l, Vec3 wi, 
         s.direction = cosine_direction(uv.x, uv.y);
     } else if (lobe < odds.diffuse + odds.reflect || !(odds.coat > 0.f)) {
         s.direction = mirrored(wi, visible_normal(wi, l.alpha_along, l.alpha_across, uv.x, uv.y));
+        if (!(s.direction.z > 0.f)) return s;
     } else {
-        const Vec3 vi = to_local(l.coat_frame, wi);
-        s.direction = to_world(l.coat_frame, mirrored(vi, visible_normal(vi, l.coat_alpha, uv.x, uv.y)));
+        const Vec3 vi = to_local(l.coat_frame, wi), vo = mirrored(vi, visible_normal(vi, l.coat_alpha, uv.x, uv.y));
+        if (!(vo.z > 0.f)) return s;
+        s.direction = to_world(l.coat_frame, vo);
     }
     const Value value = layered_value(b, l, wi, s.direction, odds);
     if (!(value.pdf > 0.f)) return s;

@@ -120,6 +120,15 @@ static inline Frame frame_at(const SceneView& scene, const Surface& s, float* st
     return {t, cross(s.shading, t), s.shading};
 }
 
+// A normal whose mirror sends the viewer's ray below the surface, bent until it just does not: at grazing angles a coat takes
+// all light, and would show black what it sends nowhere.
+static inline Vec3 mirroring(Vec3 n, Vec3 surface, Vec3 viewer) {
+    constexpr float kLeast = 0.02f;
+    const Vec3 out = mirrored(viewer, n);
+    const float height = dot(out, surface);
+    return height >= kLeast ? n : normalize(viewer + normalize(out + surface * (kLeast - height)));
+}
+
 static inline Layers layers_at(const SceneView& scene, const Surface& s, const Frame& frame, const Bsdf& bsdf, float grain,
                                Vec3 viewer) {
     Layers l{};
@@ -140,7 +149,7 @@ static inline Layers layers_at(const SceneView& scene, const Surface& s, const F
         if (material.coat_normal_texture.texture >= 0) n = bump(scene, triangle, s.w, material.coat_normal_texture, n);
         set_coat(l, material.coat * texel(material.coat_texture).r,
                  material.coat_roughness * texel(material.coat_roughness_texture).g,
-                 to_local(frame, seen_from(s.front ? n : -n, viewer)));
+                 to_local(frame, mirroring(seen_from(s.front ? n : -n, viewer), s.normal, viewer)));
     }
     return l;
 }
@@ -198,6 +207,11 @@ static inline Pair shifted(Pair uv, int candidate) {
     return {x >= 1.f ? x - 1.f : x, y >= 1.f ? y - 1.f : y};
 }
 
+// Whether geometry and normals disagree about the side that light comes from. A coat judges by its own normal.
+static inline bool sides_differ(const Surface& s, bool above, Vec3 wo) {
+    return s.material->kind == kLayered ? !above : above != (wo.z > 0.f);
+}
+
 // Light from lights, for one shadow ray to confirm. Of several samples, spread evenly over lights and places, one is kept
 // in proportion to what it would bring, and stands for the mean of all (resampled importance sampling: Talbot,
 // Cline and Egbert 2005): only what blocks the light is left to chance.
@@ -212,7 +226,7 @@ static inline bool ask_light(const SceneView& scene, const Path& path, const Sur
         if (!(light.pdf > 0.f) || black(light.radiance)) continue;
         const Vec3 wo = to_local(frame, light.direction);
         const bool above = dot(light.direction, s.normal) > 0.f;
-        if (above != (wo.z > 0.f)) continue;
+        if (sides_differ(s, above, wo)) continue;
         const Value value = scattering(bsdf, layers, wi, wo, odds);
         if (black(value.f)) continue;
         const float weight = light.hittable ? balance(light.pdf, value.pdf) : 1.f;

@@ -105,3 +105,14 @@ def test_the_coat_has_a_normal_of_its_own():
     gold = replace(METAL, base_color=(1, 0.7, 0.2, 1))
     plain, coated = (picture(wall(m, leaning))[16, 16] for m in (gold, replace(gold, clearcoat=own)))
     assert coated[1] == pytest.approx(0.96 * plain[1], rel=0.05)
+
+
+def test_a_coat_that_leans_away_turns_nothing_black():
+    """Where its mirror would look into the surface it is bent, else all the light that it takes at grazing angles is lost."""
+    leaning = texels((250, 128, 140, 255))
+    grey = Material(base_color=(0.5, 0.5, 0.5, 1), metallic=0.0, roughness=1.0)
+    coat = Clearcoat(1.0, 0.05, normal_texture=TextureUse(0))
+    bare, coated = (
+        picture(wall(m, leaning, (), uniform_environment())) for m in (grey, replace(grey, clearcoat=coat))
+    )
+    assert (coated > 0.75 * bare).all()

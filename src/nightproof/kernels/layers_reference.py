@@ -43,21 +43,29 @@ class Layered:
 
 
 def layered(surface: Layered, wi: Float[Array, "n 3"], wo: Float[Array, "n 3"]) -> Float[Array, "n 3"]:
-    """f · cos θo; zero for lights below the horizon."""
-    cosine = np.maximum(wo[:, 2], 1e-9)[:, None]
+    """f · cos θo. Each layer has a horizon of its own: light may reach the coat and not the bumps below."""
+    value = np.where(wo[:, 2:] > 0, _under_coat(surface, wi, _raised(wo)), 0)
+    if surface.coat > 0:
+        normal = np.asarray(surface.coat_normal) / np.linalg.norm(surface.coat_normal)
+        value = value * (1 - surface.coat * fresnel(np.clip(wi @ normal, 0, 1), COAT_ETA))[:, None]
+        lobe = _ggx(wi, wo, normal, max(surface.coat_roughness**2, LEAST_ALPHA))
+        value = value + (surface.coat * lobe)[:, None]
+    return value
+
+
+def _under_coat(surface: Layered, wi: Float[Array, "n 3"], wo: Float[Array, "n 3"]) -> Float[Array, "n 3"]:
     value = _grained(surface, wi, wo)
     if max(surface.sheen) > 0:
         albedo = sheen_albedo(np.concatenate([wi[:, 2], wo[:, 2]]), surface.sheen_alpha)
         below = 1 - np.clip(max(surface.sheen) * albedo, 0, 1)
         value = value * np.minimum(*np.split(below, 2))[:, None]
-        value = value + np.asarray(surface.sheen) * charlie(wi, wo, surface.sheen_alpha)[:, None] * cosine
-    if surface.coat > 0:
-        normal = np.asarray(surface.coat_normal) / np.linalg.norm(surface.coat_normal)
-        at_viewer = wi @ normal
-        value = value * (1 - surface.coat * fresnel(np.clip(at_viewer, 0, 1), COAT_ETA))[:, None]
-        lobe = _ggx(wi, wo, normal, max(surface.coat_roughness**2, LEAST_ALPHA))
-        value = value + (surface.coat * lobe)[:, None]
-    return np.where(wo[:, 2:] > 0, value, 0)
+        value = value + np.asarray(surface.sheen) * (charlie(wi, wo, surface.sheen_alpha) * wo[:, 2])[:, None]
+    return value
+
+
+def _raised(wo: Float[Array, "n 3"]) -> Float[Array, "n 3"]:
+    """Above the horizon, where formulas hold."""
+    return np.concatenate([wo[:, :2], np.abs(wo[:, 2:])], axis=1)
 
 
 def charlie(wi: Float[Array, "n 3"], wo: Float[Array, "n 3"], alpha: float) -> Float[Array, "n"]:
