@@ -108,11 +108,9 @@ def test_the_coat_has_a_normal_of_its_own():
 
 
 def test_a_coat_that_leans_away_turns_nothing_black():
-    """Where its mirror would look into the surface it is bent, else all the light that it takes at grazing angles is lost."""
+    """Where its mirror would look into the surface it is bent, else what it takes at grazing angles would be lost."""
     leaning = texels((250, 128, 140, 255))
     grey = Material(base_color=(0.5, 0.5, 0.5, 1), metallic=0.0, roughness=1.0)
     coat = Clearcoat(1.0, 0.05, normal_texture=TextureUse(0))
-    bare, coated = (
-        picture(wall(m, leaning, (), uniform_environment())) for m in (grey, replace(grey, clearcoat=coat))
-    )
+    bare, coated = (picture(wall(m, leaning, (), uniform_environment())) for m in (grey, replace(grey, clearcoat=coat)))
     assert (coated > 0.75 * bare).all()

@@ -1,9 +1,9 @@
 """Have Mitsuba look at a few random views of the scene before anything is measured against our tracer.
 
-Both render what both know. Clearcoat, sheen and anisotropy on opaque surfaces are our tracer's own, and left out of the
-comparison. Where a scene has materials that only Mitsuba knows (those layers on glass), Mitsuba renders all views that are
-judged as well, of source and asset alike: else a packer could ruin a coat unseen. What neither knows is named, and the
-certificate says that the verdict is silent about it.
+Both render what both know. Clearcoat, sheen and anisotropy on opaque surfaces are our tracer's own, and left out of
+the comparison. Where a scene has materials that only Mitsuba knows (those layers on glass), Mitsuba renders all views
+that are judged as well, of source and asset alike: else a packer could ruin a coat unseen. What neither knows is named,
+and the certificate says that the verdict is silent about it.
 """
 
 from __future__ import annotations

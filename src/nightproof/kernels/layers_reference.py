@@ -1,8 +1,8 @@
 """Grain, sheen and coat over an opaque surface in plain NumPy: what native/trace_layers.h must agree with.
 
-Local frame as in `bsdf_reference`; x runs along the grain. Sources: the appendices of KHR_materials_anisotropy, _sheen and
-_clearcoat; Estevez and Kulla, Production Friendly Microfacet Sheen BRDF, 2017. Like the base, grain shadows separably and
-the coat reflects by the exact Fresnel term.
+Local frame as in `bsdf_reference`; x runs along the grain. Sources: the appendices of KHR_materials_anisotropy, _sheen
+and _clearcoat; Estevez and Kulla, Production Friendly Microfacet Sheen BRDF, 2017. Like the base, grain shadows
+separably and the coat reflects by the exact Fresnel term.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ Array = np.ndarray
 
 COAT_ETA = 1.5
 LEAST_SHEEN_ROUGHNESS = 0.1
-_FIBRES = np.array(
-    [[25.3245, 3.32435, 0.16801, -1.27393, -4.85967], [21.5473, 3.82987, 0.19823, -1.97760, -4.32054]]
-)
+_FIBRES = np.array([[25.3245, 3.32435, 0.16801, -1.27393, -4.85967], [21.5473, 3.82987, 0.19823, -1.97760, -4.32054]])
 """Estevez and Kulla's fit of shadowing, for roughness 0 and 1."""
 
 
@@ -109,9 +107,7 @@ def _grained(surface: Layered, wi: Float[Array, "n 3"], wo: Float[Array, "n 3"])
     m = wi + wo
     m = m / np.linalg.norm(m, axis=1, keepdims=True)
     cosine = np.einsum("nk,nk->n", wi, m)
-    normals = 1 / (
-        np.pi * along * across * ((m[:, 0] / along) ** 2 + (m[:, 1] / across) ** 2 + m[:, 2] ** 2) ** 2
-    )
+    normals = 1 / (np.pi * along * across * ((m[:, 0] / along) ** 2 + (m[:, 1] / across) ** 2 + m[:, 2] ** 2) ** 2)
     lobe = normals * _smith(wi, along, across) * _smith(wo, along, across) / (4 * wi[:, 2])
     color = np.asarray(base.base_color)
     metal = color + (1 - color) * schlick_weight(cosine)[:, None]

@@ -194,7 +194,9 @@ def without_layers(flat: FlatScene) -> tuple[FlatScene, tuple[str, ...]]:
     if not layered:
         return flat, ()
     bare = tuple(replace(material, clearcoat=None, sheen=None, anisotropy=None) for material in flat.materials)
-    named = ", ".join(layered[:MOST_NAMED]) + (f" and {len(layered) - MOST_NAMED} more" if len(layered) > MOST_NAMED else "")
+    named = ", ".join(layered[:MOST_NAMED]) + (
+        f" and {len(layered) - MOST_NAMED} more" if len(layered) > MOST_NAMED else ""
+    )
     return replace(flat, materials=bare), (f"{named}: compared without clearcoat, sheen and anisotropy",)
 
 

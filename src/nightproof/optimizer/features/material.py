@@ -19,7 +19,7 @@ DIELECTRIC_SPECULAR = 0.15
 reflectance averages to 0.09 for IOR 1.5, beside 0.5 × 0.91 of diffuse light."""
 
 UNKNOWN_DEPENDENCE = 0.2
-"""View dependence that clearcoat, sheen, iridescence and their kin add to what lies below them."""
+"""View dependence that clearcoat, sheen, grain, iridescence and their kin add to what lies below them."""
 
 MIP_CHAIN = 4 / 3
 BYTES_PER_TEXEL = 4
@@ -109,7 +109,8 @@ def view_dependence_of(flat: FlatScene, appearance: Appearance) -> Float[Array, 
     """How much of a point's look changes with the viewer, in [0, 1].
 
     v = 1 − (1 − transmission)(1 − s)(1 − 0.2 u), s = (metallic + 0.15 (1 − metallic))(1 − roughness²), u = 1 under
-    a coat, sheen, grain or unknown extensions: a mirror gives 1, rough metal and chalk 0, glossy paint 0.1. Unlit surface gives 0.
+    a coat, sheen, grain or unknown extensions: a mirror gives 1, rough metal and chalk 0, glossy paint 0.1. Unlit
+    surface gives 0.
     """
     unlit = np.array([m.unlit for m in flat.materials], bool).reshape(-1)[appearance.material]
     unknown = np.array([bool(m.unknown) or m.layered for m in flat.materials], bool).reshape(-1)[appearance.material]
