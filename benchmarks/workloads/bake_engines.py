@@ -37,6 +37,11 @@ NOBODY = np.zeros((0, 14), np.float32)
 TILE_PX = 1 << 15
 GATHER_DIRECT, GATHER_SAMPLES = 8, 4
 """Samples of the coarse lightmap: first pass, later passes. Fewer than the pipeline takes: its lightmaps are larger."""
+ENDLESS = 24
+"""Bounces that leave nothing to count: paths near a surface go on instead of reading the coarse lightmap, and so take
+more bounces than its passes. Counted, that is 2 % of the light in a room whose fifth and later bounces are a tenth."""
+CALM = 64
+"""Samples of the coarse lightmap where its mean is what is asked: passes share their noise, and amplify it."""
 EVEN = 1e9
 """Weight of the cosine-weighted hemisphere beside the views: they say where to start, never whereto."""
 
@@ -56,12 +61,22 @@ CYCLES_ROULETTE = 1
 """The scattering from which on Cycles plays Russian roulette, with the square root of what a path carries, as we do."""
 
 
-def ours(room: MatteRoom, samples: int, *, gather: bool, seed: int = 1, first_roulette: int | None = None) -> Baked:
+def ours(
+    room: MatteRoom,
+    samples: int,
+    *,
+    gather: bool,
+    seed: int = 1,
+    first_roulette: int | None = None,
+    bounces: int = BOUNCES,
+    coarse_samples: tuple[int, int] = (GATHER_DIRECT, GATHER_SAMPLES),
+) -> Baked:
     """Full paths, or paths that end on a coarse lightmap, whose making is counted."""
     started_s = time.process_time()
     tracer = Tracer(room.flat, 1)
-    map_, paths = _coarse(room, tracer, seed) if gather else (None, 0)
-    (page,) = _lit(room, tracer, samples, map_, seed, first_roulette)
+    how = _sampling(samples, seed, first_roulette, bounces)
+    map_, paths = _coarse(room, tracer, how, bounces, coarse_samples) if gather else (None, 0)
+    (page,) = _lit(room, tracer, map_, how)
     spent_s = time.process_time() - started_s
     thinned = np.s_[::2, ::2]
     light = np.where(page.albedo > 0, page.radiance / np.maximum(page.albedo, 1e-9), 0)[thinned]
@@ -69,7 +84,7 @@ def ours(room: MatteRoom, samples: int, *, gather: bool, seed: int = 1, first_ro
     return Baked(light.astype(np.float32), valid, spent_s, paths + samples * int(valid.sum()))
 
 
-def _sampling(samples: int, seed: int, first_roulette: int | None = None) -> Sampling:
+def _sampling(samples: int, seed: int, first_roulette: int | None, bounces: int) -> Sampling:
     sampling = Sampling(
         seed=seed,
         least_samples=samples,
@@ -78,14 +93,12 @@ def _sampling(samples: int, seed: int, first_roulette: int | None = None) -> Sam
         floor=0.01,
         unseen=0.5,
         near_m=1,
-        max_depth=MAX_DEPTH,
+        max_depth=bounces + 2,
     )
     return replace(sampling, first_roulette=first_roulette) if first_roulette else sampling
 
 
-def _lit(
-    room: MatteRoom, tracer: Tracer, samples: int, map_: GatherMap | None, seed: int, first_roulette: int | None = None
-) -> list[LitPage]:
+def _lit(room: MatteRoom, tracer: Tracer, map_: GatherMap | None, how: Sampling) -> list[LitPage]:
     with tempfile.TemporaryDirectory() as folder:
         return light_pages(
             tracer,
@@ -93,7 +106,7 @@ def _lit(
             [room.middle_cover],
             NOBODY,
             map_,
-            _sampling(samples, seed, first_roulette),
+            how,
             stage="lit",
             tile_px=TILE_PX,
             moments=False,
@@ -103,21 +116,24 @@ def _lit(
         )
 
 
-def _coarse(room: MatteRoom, tracer: Tracer, seed: int) -> tuple[GatherMap, int]:
-    """Direct light and as many bounces as make up `BOUNCES` with the last one, nothing extrapolated."""
+def _coarse(
+    room: MatteRoom, tracer: Tracer, how: Sampling, bounces: int, samples_of: tuple[int, int]
+) -> tuple[GatherMap, int]:
+    """Direct light and as many bounces as make up `bounces` with the last one, nothing extrapolated."""
     covers = page_covers(room.coarse)
     pages: list[LitPage] | None = None
     paths = 0
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(BOUNCES):
-            samples = GATHER_SAMPLES if number else GATHER_DIRECT
+        for number in range(bounces):
+            samples = samples_of[1 if number else 0]
+            own = replace(how, seed=how.seed + 1, least_samples=samples, most_samples=samples)
             pages = light_pages(
                 tracer,
                 room.coarse,
                 covers,
                 room.eyes,
                 gather_map(room.flat, room.coarse, covers, pages),
-                replace(_sampling(samples, seed + 1), without_emission=True, unseen=EVEN),
+                replace(own, without_emission=True, unseen=EVEN),
                 stage=f"gather{number}",
                 tile_px=TILE_PX,
                 moments=False,

@@ -1,9 +1,10 @@
-"""Three rooms on which three engines mean the same thing: our interiors with every surface Lambertian.
+"""Four rooms on which three engines mean the same thing: our interiors with every surface Lambertian.
 
 What is simplified, and why: each material keeps one colour, the mean of its texture (no engine's filtering matters);
 metals and gloss become diffuse (a DIFFUSE bake knows nothing else); normals are those of the triangles (smooth
 normals have a fix of their own in every engine). Lamps are closed behind by a black sheet, because Blender's emission
-is two-sided. The gallery is lit by panels, the kitchen by its point lights, the living room by an even grey sky.
+is two-sided. The gallery is lit by panels, the kitchen by its point lights, the bedroom by a wide panel, the living room by
+an even grey sky.
 
 One lightmap per room, cut and packed once; every engine gets the same UV set and bakes the texels whose centre lies
 in a triangle. Surfaces outside the room (nothing stands before them) are left out.
@@ -35,6 +36,7 @@ from nightproof.rendering.tracer_scene import srgb_table
 from nightproof.scenes.flat import Environment, FlatScene, Instance, Material
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import load_gltf
+from nightproof.scenes.interiors.bedroom import bedroom
 from nightproof.scenes.interiors.gallery import gallery
 from nightproof.scenes.interiors.kitchen import kitchen
 from nightproof.scenes.interiors.living_room import living_room
@@ -63,7 +65,12 @@ EYES = 16
 """Views of the room that tell which part of a coarse texel is in the open, as the pipeline's views do."""
 EYE_PX = (512, 384)
 
-ROOMS: dict[str, Callable[[], bytes]] = {"gallery": gallery, "kitchen": kitchen, "living room": living_room}
+ROOMS: dict[str, Callable[[], bytes]] = {
+    "gallery": gallery,
+    "kitchen": kitchen,
+    "bedroom": bedroom,
+    "living room": living_room,
+}
 
 
 @dataclass(frozen=True)
