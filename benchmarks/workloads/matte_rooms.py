@@ -3,8 +3,8 @@
 What is simplified, and why: each material keeps one colour, the mean of its texture (no engine's filtering matters);
 metals and gloss become diffuse (a DIFFUSE bake knows nothing else); normals are those of the triangles (smooth
 normals have a fix of their own in every engine). Lamps are closed behind by a black sheet, because Blender's emission
-is two-sided. The gallery is lit by panels, the kitchen by its point lights, the bedroom by a wide panel, the living room
-by an even grey sky.
+is two-sided. The gallery is lit by panels, the kitchen by its point lights, the bedroom by a wide panel, the living
+room by an even grey sky.
 
 One lightmap per room, cut and packed once; every engine gets the same UV set and bakes the texels whose centre lies
 in a triangle. Surfaces outside the room (nothing stands before them) are left out.
