@@ -6,7 +6,18 @@ import pytest
 
 from nightproof.jobs import doctor
 
-NAMES = ["Python", "native kernels", "processor", "Embree", "Open Image Denoise", "Mitsuba", "GPU", "VMAF", "LPIPS"]
+NAMES = [
+    "Python",
+    "native kernels",
+    "processor",
+    "Embree",
+    "Open Image Denoise",
+    "Mitsuba",
+    "KTX2",
+    "GPU",
+    "VMAF",
+    "LPIPS",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -61,6 +61,7 @@ def examine(store: Path, *, lpips_weights: Path | None = None) -> list[Finding]:
         ("Embree", _embree),
         ("Open Image Denoise", _denoiser),
         ("Mitsuba", _mitsuba),
+        ("KTX2", _ktx2),
         ("GPU", _gpu),
         ("VMAF", _vmaf),
         ("LPIPS", lambda: _lpips(lpips_weights)),
@@ -174,6 +175,15 @@ def _mitsuba() -> Finding:
             "LLVM 16 or newer (Debian: `apt install libllvm19`; macOS: `brew install llvm`): audits 8× faster.",
         )
     return Finding("Mitsuba", True, f"{probed.mitsuba_version}, {probed.variant}, LLVM {probed.llvm_version}")
+
+
+def _ktx2() -> Finding:
+    try:
+        version = importlib.metadata.version("opengl-basisu")
+    except importlib.metadata.PackageNotFoundError:
+        advice = "`pip install nightproof[ktx2]`: textures in KTX2 are shown as a flat colour without it."
+        return Finding("KTX2", False, "absent", advice)
+    return Finding("KTX2", True, f"opengl-basisu {version}")
 
 
 def _gpu() -> Finding:

@@ -1,4 +1,4 @@
-"""From encoded images to pixels: decoded by Pillow, after asking how large they are."""
+"""From encoded images to pixels, after asking how large they are: by Pillow, or by Basis Universal's transcoder."""
 
 from __future__ import annotations
 
@@ -9,27 +9,36 @@ import numpy as np
 from jaxtyping import UInt8
 
 from nightproof.scenes.broken import BrokenScene, SceneTooLarge
+from nightproof.scenes.ktx2 import can_decode_ktx2, decode_ktx2, ktx2_size
 
 Array = np.ndarray
 SIDE_LIMIT_PX = 16384
 PIXELS_LIMIT = 2**26
 """Of one image: 8192 × 8192, which is 256 MB decoded."""
+KTX2 = "image/ktx2"
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/avif": "AVIF"}
 
 
 def is_decodable(mime: str) -> bool:
-    """Whether pixels can be had here. KTX2 cannot yet, and what no viewer knows never will."""
-    return mime in FORMATS
+    """Whether pixels can be had here: of KTX2 where its transcoder is installed, never of what no viewer knows."""
+    return mime in FORMATS or (mime == KTX2 and can_decode_ktx2())
 
 
 def image_size(data: bytes, mime: str, pointer: str) -> tuple[int, int]:
     """Width and height in pixels, from the header alone. Raises BrokenScene and SceneTooLarge."""
+    if mime == KTX2:
+        return _bounded(*ktx2_size(data, pointer), pointer)
     with _opened(data, mime, pointer) as image:
         return image.size
 
 
 def decode_image(data: bytes, mime: str, pointer: str) -> UInt8[Array, "h w 4"]:
     """The pixels as RGBA, 8 bits each; row 0 is the top. No colour management: glTF ignores profiles."""
+    if mime == KTX2:
+        image_size(data, mime, pointer)
+        pixels = decode_ktx2(data, pointer)
+        pixels.flags.writeable = False
+        return pixels
     with _opened(data, mime, pointer) as image:
         try:
             with warnings.catch_warnings():
@@ -53,11 +62,18 @@ def _opened(data: bytes, mime: str, pointer: str):  # type: ignore[no-untyped-de
     except Exception as error:
         reason = "cannot identify it" if "cannot identify" in str(error) else str(error)[:80]
         raise BrokenScene(f"the image cannot be read: {reason}", pointer) from None
-    width, height = image.size
-    if max(width, height) > SIDE_LIMIT_PX or width * height > PIXELS_LIMIT:
+    try:
+        _bounded(*image.size, pointer)
+    except SceneTooLarge:
         image.close()
-        raise SceneTooLarge(f"an image of {width} × {height} pixels", pointer)
+        raise
     return image
+
+
+def _bounded(width: int, height: int, pointer: str) -> tuple[int, int]:
+    if max(width, height) > SIDE_LIMIT_PX or width * height > PIXELS_LIMIT:
+        raise SceneTooLarge(f"an image of {width} × {height} pixels", pointer)
+    return width, height
 
 
 def _rgba(image) -> UInt8[Array, "h w 4"]:  # type: ignore[no-untyped-def]

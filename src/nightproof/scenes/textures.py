@@ -9,7 +9,7 @@ import numpy as np
 from nightproof.scenes.fields import Fields
 from nightproof.scenes.flat import Texture, TextureUse, Wrap
 from nightproof.scenes.gltf import GltfDocument
-from nightproof.scenes.images import decode_image, image_size, is_decodable
+from nightproof.scenes.images import KTX2, decode_image, image_size, is_decodable
 
 Array = np.ndarray
 SOURCES = ("EXT_texture_webp", "EXT_texture_avif")
@@ -88,8 +88,9 @@ class TextureTable:
                 self.document.take(4 * width * height, pointer)
                 self._pixels[image] = decode_image(data, mime, pointer)
             else:
+                more = "; `pip install nightproof[ktx2]` shows it" if mime == KTX2 else ""
                 self.notes.append(
-                    f"{pointer}: {mime or 'an unknown image format'} cannot be shown yet; a flat colour is"
+                    f"{pointer}: {mime or 'an unknown image format'} cannot be decoded here; a flat colour is shown{more}"
                 )
                 self._pixels[image] = None
         return self._pixels[image]
