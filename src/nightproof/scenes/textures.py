@@ -88,10 +88,9 @@ class TextureTable:
                 self.document.take(4 * width * height, pointer)
                 self._pixels[image] = decode_image(data, mime, pointer)
             else:
+                what = mime or "an unknown image format"
                 more = "; `pip install nightproof[ktx2]` shows it" if mime == KTX2 else ""
-                self.notes.append(
-                    f"{pointer}: {mime or 'an unknown image format'} cannot be decoded here; a flat colour is shown{more}"
-                )
+                self.notes.append(f"{pointer}: {what} cannot be decoded here; a flat colour is shown{more}")
                 self._pixels[image] = None
         return self._pixels[image]
 
