@@ -24,10 +24,13 @@ TILE_PX = 16
 SECOND_SEED = 0x5EED
 FAR = 2.0
 """A picture whose error is this many times what it may be gets four times its samples everywhere."""
+CALM = 0.5
+"""A tile whose error is below this share of what the mean may be needs no more while others do."""
 GAIN = 0.35
 """The part of a tile's error that doubling its samples removes, as a rule; measured .2 to .45 in an interior."""
-ROUND = 2.0
-"""So many times the missing gain is aimed at: another round costs two runs of the denoiser."""
+ROUND, LEAST = 1.25, 0.1
+"""So many times the missing gain is aimed at, and at least this share of what is allowed: another round costs two runs
+of the denoiser."""
 
 Box = tuple[int, int, int, int]
 """Left, top, width, height, in pixels."""
@@ -116,15 +119,15 @@ def wanted(
     """How many samples more each tile should get, so that the mean error comes down to `allowed`.
 
     Doubling a tile's samples takes about a third of its error away. Tiles are doubled in the order of error per sample,
-    the cheapest gain first, until the gain should do; all get four times theirs while the picture is far off. None gets
-    more than `most` altogether.
+    the cheapest gain first, until the gain should do. While the picture is far off, all that are not calm already get
+    four times theirs. None gets more than `most` altogether.
     """
     room = np.maximum(most - samples, 0)
     if errors.mean() > FAR * allowed:
-        return np.asarray(np.minimum(3 * samples, room), np.int32)
+        return np.asarray(np.where(errors > CALM * allowed, np.minimum(3 * samples, room), 0), np.int32)
     worth = np.where(room > 0, errors / samples, 0.0).ravel()
     order = np.argsort(-worth, kind="stable")
-    missing = ROUND * max(errors.mean() - allowed, 0.0) * errors.size
+    missing = max(ROUND * (errors.mean() - allowed), LEAST * allowed) * errors.size
     before = np.cumsum(GAIN * errors.ravel()[order]) - GAIN * errors.ravel()[order]
     chosen = order[(before <= missing) & (worth[order] > 0)]
     more = np.zeros(errors.size, np.int32)
