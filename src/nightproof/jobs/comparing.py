@@ -80,7 +80,7 @@ def compare_files(
     analysis = analyse(source, environment=environment, threads=threads)
     source = lit(source, environment, analysis)
     unknown = analysis.unknown_materials
-    baked = baked_exposure(made.document.json)
+    baked = _baked_exposure(made.document.json)
     unlit = is_unlit(made.flat) or (baked is not None and carries_light(made.flat))
     task = Task(
         source_sha256=source.record.source_sha256,
@@ -142,7 +142,7 @@ def worst_first(views: Sequence[ViewImages]) -> tuple[ViewImages, ...]:
     return tuple(sorted(views, key=lambda view: view.metrics["ssim"]))
 
 
-def baked_exposure(json: Mapping[str, Any]) -> float | None:
+def _baked_exposure(json: Mapping[str, Any]) -> float | None:
     """The exposure that a baked asset says it holds, if it is one of ours."""
     said = json.get("asset", {}).get("extras", {})
     value = said.get("nightproof", {}).get("exposure") if isinstance(said, dict) else None
