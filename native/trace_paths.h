@@ -103,7 +103,8 @@ static inline Frame frame_at(const SceneView& scene, const Surface& s, float* st
     *strength = 0.f;
     if (material.kind != kLayered || !(material.grain > 0.f)) return frame_of(s.shading);
     const Triangle& triangle = scene.triangles[s.triangle];
-    const Tangents plane = tangents_at(scene, triangle, s.w, s.shading);
+    // Texture space is the front's: from behind it is seen mirrored.
+    const Tangents plane = tangents_at(scene, triangle, s.w, s.front ? s.shading : -s.shading);
     if (!plane.some) return frame_of(s.shading);
     *strength = material.grain;
     float x = 1.f, y = 0.f;
@@ -216,8 +217,8 @@ static inline bool sides_differ(const Surface& s, bool above, Vec3 wo) {
 // in proportion to what it would bring, and stands for the mean of all (resampled importance sampling: Talbot,
 // Cline and Egbert 2005): only what blocks the light is left to chance.
 static inline bool ask_light(const SceneView& scene, const Path& path, const Surface& s, const Frame& frame,
-                             const Bsdf& bsdf, const Layers& layers, const Odds& odds, Vec3 wi, const Receiver& at, const Bounce& samples,
-                             uint32_t id, Shadow* shadow) {
+                             const Bsdf& bsdf, const Layers& layers, const Odds& odds, Vec3 wi, const Receiver& at,
+                             const Bounce& samples, uint32_t id, Shadow* shadow) {
     const float step = step_off(scene, s.position);
     float total = 0.f, share = 0.f;
     for (int c = 0; c < kCandidates; ++c) {
