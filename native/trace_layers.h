@@ -66,7 +66,7 @@ static inline void set_coat(Layers& l, float factor, float roughness, Vec3 norma
     l.coat_frame = frame_of(normal);
 }
 
-// `alpha` across the grain, smoothed along it: up to 1 where the strength is.
+// `alpha` across the grain and more along it, up to 1 at full strength: highlights are drawn out that way.
 static inline void set_grain(Layers& l, float alpha, float strength) {
     l.alpha_along = lerp(alpha, 1.f, square(strength));
     l.alpha_across = alpha;

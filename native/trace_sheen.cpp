@@ -14,7 +14,7 @@ float albedo(float cos_i, float alpha) {
     const double sin_i = std::sqrt(1.0 - double(cos_i) * cos_i);
     double sum = 0;
     for (int z = 0; z < kZeniths; ++z) {
-        // Evenly in the angle: the lobe is widest awake where light grazes.
+        // Evenly in the angle: the lobe is strongest where light grazes.
         const double angle = (z + 0.5) * (kPi / 2 / kZeniths), cos_o = std::cos(angle), sin_o = std::sin(angle);
         const double shadowing = charlie_visibility(cos_i, float(cos_o), alpha);
         double ring = 0;

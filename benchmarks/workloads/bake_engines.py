@@ -40,7 +40,7 @@ GATHER_DIRECT, GATHER_SAMPLES = 8, 4
 ENDLESS = 24
 """Bounces that leave nothing to count: paths near a surface go on instead of reading the coarse lightmap, and so take
 more bounces than its passes. Counted, that is 2 % of the light in a room whose fifth and later bounces are a tenth."""
-CALM = 64
+CALM = 512
 """Samples of the coarse lightmap where its mean is what is asked: passes share their noise, and amplify it."""
 EVEN = 1e9
 """Weight of the cosine-weighted hemisphere beside the views: they say where to start, never whereto."""

@@ -23,7 +23,7 @@ Array = np.ndarray
 TILE_PX = 16
 SECOND_SEED = 0x5EED
 FAR = 2.0
-"""A picture whose error is this many times what it may be gets four times its samples everywhere."""
+"""A picture whose error is this many times what it may be gets four times its samples wherever it is not calm."""
 CALM = 0.5
 """A tile whose error is below this share of what the mean may be needs no more while others do."""
 GAIN = 0.35

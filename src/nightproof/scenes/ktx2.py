@@ -46,5 +46,4 @@ def decode_ktx2(data: bytes, pointer: str) -> UInt8[Array, "h w 4"]:
         pixels = opengl_basisu.open(data).transcode(opengl_basisu.Target.RGBA8).data
     except (opengl_basisu.BasisuError, opengl_basisu.UnsupportedError) as error:
         raise BrokenScene(f"the image cannot be decoded: {str(error)[:80]}", pointer) from None
-    width, height = ktx2_size(data, pointer)
-    return np.array(pixels, np.uint8).reshape(height, width, 4)
+    return np.array(pixels, np.uint8)
