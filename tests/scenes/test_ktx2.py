@@ -49,6 +49,14 @@ def test_pixels_are_those_of_the_blocks():
     np.testing.assert_array_equal(pixels[:, 4:], np.broadcast_to(COLORS[1], (4, 4, 4)))
 
 
+@needs_transcoder
+def test_blocks_that_the_picture_fills_in_part_are_cut():
+    width, height = 6, 3
+    pixels = decode_image(two_blocks(width, height), KTX2, "/images/0")
+    assert pixels.shape == (height, width, 4)
+    assert (pixels[:, :4] == COLORS[0]).all() and (pixels[:, 4:] == COLORS[1]).all()
+
+
 @pytest.mark.parametrize(
     "broken",
     [
