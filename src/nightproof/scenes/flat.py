@@ -80,7 +80,7 @@ class Sheen:
 
 @dataclass(frozen=True)
 class Anisotropy:
-    """KHR_materials_anisotropy: grain as of brushed metal, rougher along one direction of texture space than across it."""
+    """KHR_materials_anisotropy: grain as of brushed metal, rougher along one direction of texture space."""
 
     strength: float
     rotation_rad: float = 0.0
