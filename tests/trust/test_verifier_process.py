@@ -8,9 +8,11 @@ import pytest
 from synthetic import task
 
 from nightproof.records.asset import AssetFile
+from nightproof.scenes.reading import load_scene
 from nightproof.trust.certificate import verify_files
 from nightproof.trust.certifying import make_certificate
 from nightproof.trust.committee import Files, VerifierFailed, run_committee
+from nightproof.trust.verifier import WrongFiles, check_source
 
 SCENE = Path(__file__).parents[2] / ".." / "shared" / "scenes" / "AnimatedMorphCube_quant.glb"
 
@@ -20,6 +22,19 @@ def test_files_that_are_not_what_the_task_names_are_not_measured(tmp_path):
     path.write_bytes(b"other bytes")
     with pytest.raises(VerifierFailed, match="SHA-256"):
         run_committee(task(), Files(path, path, tmp_path / "cache"), folder=tmp_path, timeout_s=60)
+
+
+def test_a_scene_in_several_files_is_what_the_task_names_until_one_of_them_changes(tmp_path):
+    """A material library changes the picture as much as the OBJ does."""
+    scene, library = tmp_path / "a.obj", tmp_path / "a.mtl"
+    scene.write_text("mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nusemtl m\nf 1 2 3\n")
+    library.write_text("newmtl m\nKd 1 0 0\n")
+    digest = load_scene(scene).source_sha256
+    assert digest != hashlib.sha256(scene.read_bytes()).hexdigest()
+    check_source(scene, digest)
+    library.write_text("newmtl m\nKd 0 1 0\n")
+    with pytest.raises(WrongFiles):
+        check_source(scene, digest)
 
 
 @pytest.mark.slow

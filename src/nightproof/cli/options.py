@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-SceneFile = Annotated[Path, typer.Argument(help="A .glb or .gltf file.", show_default=False)]
+SceneFile = Annotated[
+    Path, typer.Argument(help="A .glb, .gltf, .obj, .ply, .stl or .usd, .usda, .usdc, .usdz file.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 PolicyName = Annotated[

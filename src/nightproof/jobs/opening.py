@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nightproof.scenes.flat import Environment
 
 NAMED_ENVIRONMENTS = ("none", "studio", "sky")
+MOST_NOTES = 8
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class Opened:
 def open_source(path: Path) -> Source:
     """Read a scene file whole, unlit by anything but its own lights. Raises `UnusableInput`."""
     from nightproof.scenes.flatten import flatten
-    from nightproof.scenes.gltf import load_gltf
     from nightproof.scenes.load import scene_record
+    from nightproof.scenes.reading import load_scene
 
-    document = load_gltf(path)
+    document = load_scene(path)
     flat = flatten(document)
     return Source(record=scene_record(document, path.name, flat), document=document, flat=flat)
 
@@ -62,9 +63,17 @@ def analyse(source: Source, *, environment: str, threads: int) -> Analysis:
     from nightproof.optimizer.analyzer import SceneAnalyzer
 
     analysis = SceneAnalyzer(threads=threads).analyze(source.record, source.document, source.flat)
+    analysis = replace(analysis, hints=(*analysis.hints, *_told(source.flat.notes)))
     if environment == "auto":
         return analysis
     return replace(analysis, environment=environment_name(environment))
+
+
+def _told(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """What reading left out or assumed, as sentences; the first few of many."""
+    sentences = tuple(f"{note[:1].upper()}{note[1:]}." for note in notes[:MOST_NOTES])
+    more = len(notes) - MOST_NOTES
+    return (*sentences, f"{more} more notes of this kind.") if more > 0 else sentences
 
 
 def lit(source: Source, environment: str, analysis: Analysis) -> Source:

@@ -205,9 +205,9 @@ def size_parts(source: Path, asset: Path) -> tuple[SizePart, ...]:
     """Bytes by kind, before and after."""
     from nightproof.report.facts import SizePart
     from nightproof.scenes.byte_shares import bytes_by_kind
-    from nightproof.scenes.gltf import load_gltf
+    from nightproof.scenes.reading import load_scene
 
-    before, after = bytes_by_kind(load_gltf(source)), bytes_by_kind(load_gltf(asset))
+    before, after = bytes_by_kind(load_scene(source)), bytes_by_kind(load_scene(asset))
     return tuple(SizePart(kind, before[kind], after[kind]) for kind in before)
 
 

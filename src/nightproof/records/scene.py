@@ -21,10 +21,10 @@ class Scene(Record):
     name: str
     """File name without folders, for people; not part of anything that is computed."""
     source_sha256: str
-    """Digest of the source bytes (for a .gltf with files: of the canonical list of their digests)."""
+    """Digest of the source bytes (where the file names others: of the canonical list of all their digests)."""
     source_bytes: int
     format: str
-    """`glb` or `gltf`."""
+    """`glb`, `gltf`, `obj`, `ply`, `stl` or `usd`."""
     geometry: str
     materials: str
     lights: str

@@ -47,7 +47,7 @@ class Draw:
 
 def flatten(document: GltfDocument, environment: Environment | None = None) -> FlatScene:
     """The default scene of a document, ready to render. Raises BrokenScene; SceneTooLarge before memory runs out."""
-    notes: list[str] = []
+    notes: list[str] = list(document.notes)
     placement = place_nodes(document)
     draws = _draws(document, placement, notes)
     table = TextureTable(document)

@@ -52,13 +52,15 @@ class GltfDocument:
     json: dict[str, Any]
     """The document as the file has it. Copy it before changing it."""
     format: str
-    """`glb` or `gltf`."""
+    """`glb` or `gltf`; `obj`, `ply`, `stl` or `usd` where the document was converted."""
     source_sha256: str
     """Of the file; for a .gltf with files beside it, of the canonical list of their digests."""
     source_bytes: int
     folder: Path | None = None
     file_bytes: bytes | None = None
-    """The GLB as it was given, whole; None for a .gltf with its files."""
+    """The GLB as it was given (or as another format was converted to), whole; None for a .gltf with its files."""
+    notes: tuple[str, ...] = ()
+    """What a conversion left out or assumed, in plain words."""
     _buffers: dict[int, memoryview] = field(default_factory=dict, repr=False)
     _files: dict[str, bytes] = field(default_factory=dict, repr=False)
     _views: dict[int, memoryview] = field(default_factory=dict, repr=False)

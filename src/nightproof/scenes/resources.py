@@ -33,6 +33,27 @@ def resolve(uri: str, folder: Path | None, pointer: str, limit_bytes: int) -> tu
         raise BrokenScene(f"{uri[:80]} cannot be read: {reason}", pointer) from None
 
 
+def read_beside(name: str, folder: Path, limit_bytes: int) -> bytes | None:
+    """The file that a scene in `folder` names by a relative path; None where there is none.
+
+    Raises BrokenScene where the path leaves the folder, links followed, or the file is too large.
+    """
+    if not name or "\0" in name:
+        return None
+    try:
+        path = (folder.resolve() / name).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise BrokenScene(f"{name[:80]} leaves the folder of the scene")
+        if not path.is_file():
+            return None
+        if path.stat().st_size > limit_bytes:
+            raise BrokenScene(f"{name[:80]} is larger than {limit_bytes} bytes")
+        return path.read_bytes()
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BrokenScene(f"{name[:80]} cannot be read: {reason}") from None
+
+
 def is_remote(uri: str) -> bool:
     """Whether a URI names a scheme other than data:. One letter before the colon is a scheme too, not a drive."""
     try:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from nightproof import __version__
-from nightproof.errors import BrokenRecord, NightproofError, StorageFailed
+from nightproof.errors import BrokenRecord, NightproofError, StorageFailed, UnusableInput
 from nightproof.records.evidence import Evidence
 from nightproof.records.record import canonical_json, parse_json
 from nightproof.records.verdict import Verdict
@@ -140,6 +140,21 @@ def check_digest(path: Path, expected: str) -> None:
         raise StorageFailed(f"{path}: {error.strerror}") from None
     if found != expected:
         raise WrongFiles(f"{path.name}: SHA-256 is {found[:12]}…, the task says {expected[:12]}…")
+
+
+def check_source(path: Path, expected: str) -> None:
+    """Raises `WrongFiles` unless the scene, with every file that it names, has the digest that its record says."""
+    from nightproof.scenes.reading import load_scene
+
+    try:
+        check_digest(path, expected)
+    except WrongFiles:  # it may be one of several files
+        try:
+            found = load_scene(path).source_sha256
+        except UnusableInput:
+            found = ""
+        if found != expected:
+            raise
 
 
 def _write(path: Path, data: bytes) -> None:

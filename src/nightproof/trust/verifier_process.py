@@ -23,7 +23,7 @@ from nightproof.errors import NightproofError, StorageFailed
 from nightproof.kernels.guard import end_with_parent
 from nightproof.records.record import canonical_json, parse_json
 from nightproof.trust.task import Task
-from nightproof.trust.verifier import Verifier, check_digest
+from nightproof.trust.verifier import Verifier, check_digest, check_source
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def _measure(verifier: Verifier, task: Task, request: dict[str, Any]) -> str:
     from nightproof.trust.views import RenderedPairs
 
     source, asset = Path(request["source"]), Path(request["asset"])
-    check_digest(source, task.source_sha256)
+    check_source(source, task.source_sha256)
     check_digest(asset, task.asset_sha256)
     try:
         return verifier.commitment(task)

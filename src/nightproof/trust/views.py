@@ -20,7 +20,7 @@ from nightproof.scenes.camera import Camera
 from nightproof.scenes.environment import named_environment, read_environment
 from nightproof.scenes.flat import Environment, FlatScene
 from nightproof.scenes.flatten import flatten
-from nightproof.scenes.gltf import load_gltf
+from nightproof.scenes.reading import load_scene
 from nightproof.scenes.views import ViewSampler
 from nightproof.trust.metrics.metric import Image
 from nightproof.trust.task import Task
@@ -91,7 +91,7 @@ class RenderedPairs:
         # What an unlit asset holds is exposed already: only what stands behind it still has to be.
         self._shown_exposure = 1.0 if self._unlit else task.exposure
         behind = exposed(environment, task.exposure) if self._unlit else environment
-        before, after = flatten(load_gltf(source), environment), flatten(load_gltf(asset), behind)
+        before, after = flatten(load_scene(source), environment), flatten(load_scene(asset), behind)
         rays = RayCaster(before.positions, before.triangles, threads=threads)
         self._sampler = ViewSampler(before, rays, task.policy.image_px, task.policy.image_px)
         self._seed, self._exposure = seed, task.exposure

@@ -1,0 +1,52 @@
+"""One door for scene files of every format: what lies behind it is always a glTF document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nightproof.errors import UnusableInput
+from nightproof.scenes.gltf import GltfDocument, load_gltf
+
+SUFFIXES = {
+    ".glb": "gltf",
+    ".gltf": "gltf",
+    ".obj": "obj",
+    ".ply": "ply",
+    ".stl": "stl",
+    **dict.fromkeys((".usd", ".usda", ".usdc", ".usdz"), "usd"),
+}
+BEGINNINGS = (
+    (b"glTF", "gltf"), (b"ply\n", "ply"), (b"ply\r", "ply"), (b"PXR-USDC", "usd"), (b"#usda", "usd"),
+)  # fmt: skip
+"""What files begin with, whatever they are called."""
+
+
+def load_scene(path: Path) -> GltfDocument:
+    """Open a scene file: .glb, .gltf, .obj, .ply, .stl, and .usd, .usda, .usdc, .usdz where OpenUSD is installed.
+
+    Raises:
+        BrokenScene: the file breaks a rule of its format, or is none of these.
+        UnusableInput: it cannot be read at all.
+        NotOnThisMachine: OpenUSD is missing.
+    """
+    return _loaders()[_format(path)](path)
+
+
+def _format(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            begin = stream.read(16)
+    except OSError as error:
+        raise UnusableInput(f"{path}: {error.strerror}", hint="Check the path and its permissions.") from None
+    told = next((form for magic, form in BEGINNINGS if begin.startswith(magic)), None)
+    return told or SUFFIXES.get(path.suffix.lower(), "gltf")
+
+
+def _loaders() -> dict[str, Callable[[Path], GltfDocument]]:
+    from nightproof.scenes.formats.obj import load_obj
+    from nightproof.scenes.formats.ply import load_ply
+    from nightproof.scenes.formats.stl import load_stl
+    from nightproof.scenes.formats.usd import load_usd
+
+    return {"gltf": load_gltf, "obj": load_obj, "ply": load_ply, "stl": load_stl, "usd": load_usd}
