@@ -101,9 +101,9 @@ class Textures:
         pixels = self._pixels(color)
         if pixels is None:
             pixels = np.full((*opacity.shape, 4), 255, np.uint8)
-        joined = np.dstack([pixels[..., :3], _resized(opacity, *pixels.shape[:2])])
+        joined = np.dstack([pixels[..., :3], resized(opacity, *pixels.shape[:2])])
         sharp = ((opacity < 16) | (opacity > 239)).mean() >= SHARP_SHARE
-        return self._used(_png(joined), color or alpha), "MASK" if sharp else "BLEND"
+        return self._used(png(joined), color or alpha), "MASK" if sharp else "BLEND"
 
     def surface(self, roughness: Map | None, metalness: Map | None) -> dict[str, Any] | None:
         """Roughness in G and metalness in B, at the size of the larger."""
@@ -114,8 +114,8 @@ class Textures:
             return None
         height, width = max(p.shape[0] for p in given), max(p.shape[1] for p in given)
         one = np.full((height, width), 255, np.uint8)
-        green, blue = (one if p is None else _resized(p[..., 0], height, width) for p in (rough, metal))
-        return self._used(_png(np.dstack([one, green, blue])), held)
+        green, blue = (one if p is None else resized(p[..., 0], height, width) for p in (rough, metal))
+        return self._used(png(np.dstack([one, green, blue])), held)
 
     def normal(self, normal: Map | None, bump: Map | None) -> dict[str, Any] | None:
         """A normal map as it is; a bump map turned into one unless it is one by its colours, as many are."""
@@ -125,7 +125,7 @@ class Textures:
         if pixels is None or picture is None or held is None:
             return None
         colorful = normal is not None or int(np.abs(pixels[..., 0].astype(int) - pixels[..., 2]).max()) > 8
-        return self._used(picture if colorful else _png(normals_of(pixels[..., 0], held.bump)), held)
+        return self._used(picture if colorful else png(normals_of(pixels[..., 0], held.bump)), held)
 
     def _picture(self, held: Map | None) -> Picture | None:
         return None if held is None else self.beside.picture(held.file, f"a texture of {self.material[:40]!r}")
@@ -159,7 +159,7 @@ def normals_of(height: Array, strength: float) -> Array:
     return np.round(vectors * 127.5 + 127.5).astype(np.uint8)
 
 
-def _resized(channel: Array, height: int, width: int) -> Array:
+def resized(channel: Array, height: int, width: int) -> Array:
     if channel.shape == (height, width):
         return channel
     from PIL import Image
@@ -167,7 +167,7 @@ def _resized(channel: Array, height: int, width: int) -> Array:
     return np.asarray(Image.fromarray(channel).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def _png(pixels: Array) -> Picture:
+def png(pixels: Array) -> Picture:
     from PIL import Image
 
     stream = io.BytesIO()
