@@ -62,6 +62,7 @@ def examine(store: Path, *, lpips_weights: Path | None = None) -> list[Finding]:
         ("Open Image Denoise", _denoiser),
         ("Mitsuba", _mitsuba),
         ("KTX2", _ktx2),
+        ("OpenUSD", _usd),
         ("GPU", _gpu),
         ("VMAF", _vmaf),
         ("LPIPS", lambda: _lpips(lpips_weights)),
@@ -184,6 +185,13 @@ def _ktx2() -> Finding:
         advice = "`pip install nightproof[ktx2]`: textures in KTX2 are shown as a flat colour without it."
         return Finding("KTX2", False, "absent", advice)
     return Finding("KTX2", True, f"opengl-basisu {version}")
+
+
+def _usd() -> Finding:
+    version = _installed("usd-core")
+    if not version:
+        return Finding("OpenUSD", False, "absent", "`pip install nightproof[usd]`: reads .usd, .usda, .usdc and .usdz.")
+    return Finding("OpenUSD", True, f"usd-core {version}")
 
 
 def _gpu() -> Finding:

@@ -22,8 +22,8 @@ from nightproof.scenes.formats.assembly import SourceFiles, document_from, read_
 from nightproof.scenes.gltf import FILE_BYTES_LIMIT, GltfDocument
 from nightproof.scenes.resources import read_beside
 
-CALL_S = 120.0
-"""How long the child may take, wall clock."""
+CALL_S, CALL_S_PER_MB, CALL_S_MOST = 20.0, 1.0, 300.0
+"""How long the child may take, by the size of the file: a few references can unfold without end."""
 MEMORY_BYTES = 6 << 30
 """Of address space, which its libraries' mappings are a part of."""
 HINT = "Open it in usdview or Blender to see what is wrong, or export it as .glb."
@@ -43,9 +43,11 @@ def load_usd(path: Path) -> GltfDocument:
             f"{path.name} is OpenUSD, which is not installed here", hint="`pip install nightproof[usd]` reads it."
         )
     files = SourceFiles()
-    files.add("", read_file(path))
+    data = read_file(path)
+    files.add("", data)
+    allowed_s = min(CALL_S + CALL_S_PER_MB * len(data) / 1e6, CALL_S_MOST)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log:
-        _run_child(path, out, log)
+        _run_child(path, out, log, allowed_s)
         out.seek(0, os.SEEK_END)
         if out.tell() > FILE_BYTES_LIMIT:
             raise SceneTooLarge(f"{path.name} converts to more than {FILE_BYTES_LIMIT} bytes")
@@ -59,7 +61,7 @@ def load_usd(path: Path) -> GltfDocument:
     return document_from(glb, "usd", files, said["notes"])
 
 
-def _run_child(path: Path, out: IO[bytes], log: IO[bytes]) -> None:
+def _run_child(path: Path, out: IO[bytes], log: IO[bytes], allowed_s: float) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     child = subprocess.Popen(
         [sys.executable, "-m", "nightproof.scenes.formats.usd.worker", str(path.absolute()), str(MEMORY_BYTES)],
@@ -70,9 +72,9 @@ def _run_child(path: Path, out: IO[bytes], log: IO[bytes]) -> None:
         start_new_session=True,
     )
     try:
-        code = child.wait(timeout=CALL_S)
+        code = child.wait(timeout=allowed_s)
     except subprocess.TimeoutExpired:
-        raise BrokenScene(f"{path.name} was not read within {CALL_S:.0f} s", hint=HINT) from None
+        raise BrokenScene(f"{path.name} was not read within {allowed_s:.0f} s", hint=HINT) from None
     finally:
         end_group(child)
         assert child.stdin is not None

@@ -17,7 +17,7 @@ from nightproof.scenes.formats.usd.lights import light_of
 from nightproof.scenes.formats.usd.materials import Materials
 from nightproof.scenes.formats.usd.meshes import MeshReader
 
-PRIMS_LIMIT = 1_000_000
+PRIMS_LIMIT = 200_000
 """Prims of a stage, instances unfolded: a few layers that reference one another can make billions."""
 Z_UP = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], float)
 DRAWN_PURPOSES = ("default", "render")
