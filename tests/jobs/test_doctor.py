@@ -14,6 +14,7 @@ NAMES = [
     "Open Image Denoise",
     "Mitsuba",
     "KTX2",
+    "OpenUSD",
     "GPU",
     "VMAF",
     "LPIPS",

@@ -47,7 +47,7 @@ class TextureUse:
     texture: int
     """Index into `FlatScene.textures`."""
     texcoord: int = 0
-    """0 or 1: which UV set."""
+    """0 or 1: uv0 or uv1 of the soup (`scenes.texcoords` brings higher sets of the file there)."""
     transform: tuple[float, float, float, float, float, float] = (1, 0, 0, 0, 1, 0)
     """Rows of the affine map (u, v, 1) → (u', v') of KHR_texture_transform."""
     scale: float = 1.0

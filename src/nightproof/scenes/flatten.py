@@ -22,6 +22,7 @@ from nightproof.scenes.materials import read_materials
 from nightproof.scenes.nodes import Placement, copies, copy_count, place_nodes
 from nightproof.scenes.shapes import Shape
 from nightproof.scenes.soup import Soup, cofactors
+from nightproof.scenes.texcoords import folded
 from nightproof.scenes.textures import TextureTable
 
 Array = np.ndarray
@@ -52,7 +53,10 @@ def flatten(document: GltfDocument, environment: Environment | None = None) -> F
     draws = _draws(document, placement, notes)
     table = TextureTable(document)
     used = frozenset(draw.material for draw in draws if draw.material is not None)
-    materials = read_materials(document, used, table)
+    materials, sets = zip(*map(folded, read_materials(document, used, table)), strict=True)
+    notes += [
+        f"material {m.name[:40]!r} reads more than two sets of texture coordinates" for m in materials if _crowded(m)
+    ]
     soup = Soup(environment)
     decoded: dict[tuple[int, int, tuple[float, ...]], Shape] = {}
     for draw in draws:
@@ -60,7 +64,8 @@ def flatten(document: GltfDocument, environment: Environment | None = None) -> F
         weights = shapes.morph_weights(document, draw.node, draw.mesh)
         key = (draw.mesh_index, draw.primitive_index, weights)
         if key not in decoded:
-            decoded[key] = _prepared(shapes.read_shape(document, draw.primitive, weights), materials[material])
+            shape = shapes.read_shape(document, draw.primitive, weights, sets[material])
+            decoded[key] = _prepared(shape, materials[material])
         _place(document, placement, draw, decoded[key], material, soup, notes)
     return soup.scene(
         materials=materials,
@@ -69,6 +74,10 @@ def flatten(document: GltfDocument, environment: Environment | None = None) -> F
         cameras=read_cameras(document, placement, notes),
         notes=tuple(dict.fromkeys([*notes, *table.notes])),
     )
+
+
+def _crowded(material: Material) -> bool:
+    return any(name.startswith("TEXCOORD_") for name in material.unknown)
 
 
 def _draws(document: GltfDocument, placement: Placement, notes: list[str]) -> list[Draw]:

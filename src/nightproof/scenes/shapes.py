@@ -53,8 +53,10 @@ def counts(document: GltfDocument, primitive: Fields) -> tuple[int, int]:
     return vertices if "NORMAL" in attributes else 3 * triangles, triangles
 
 
-def read_shape(document: GltfDocument, primitive: Fields, morph_weights: tuple[float, ...]) -> Shape:
-    """Decode a triangle primitive with its morph targets mixed in. Raises BrokenScene."""
+def read_shape(
+    document: GltfDocument, primitive: Fields, morph_weights: tuple[float, ...], sets: tuple[int, int] = (0, 1)
+) -> Shape:
+    """Decode a triangle primitive with its morph targets mixed in; `sets` become uv0 and uv1. Raises BrokenScene."""
     attributes = primitive.child("attributes")
     assert attributes is not None  # `counts` looked
     positions = _floats(document, attributes, "POSITION", (3,))
@@ -65,13 +67,13 @@ def read_shape(document: GltfDocument, primitive: Fields, morph_weights: tuple[f
         triangles,
         normals=_floats(document, attributes, "NORMAL", (3,), len(positions)),
         tangents=_floats(document, attributes, "TANGENT", (4,), len(positions)),
-        uv0=_floats(document, attributes, "TEXCOORD_0", (2,), len(positions)),
-        uv1=_floats(document, attributes, "TEXCOORD_1", (2,), len(positions)),
+        uv0=_floats(document, attributes, f"TEXCOORD_{sets[0]}", (2,), len(positions)),
+        uv1=_floats(document, attributes, f"TEXCOORD_{sets[1]}", (2,), len(positions)),
         colors=_colors(_floats(document, attributes, "COLOR_0", (3, 4), len(positions))),
     )
     shape = _with_joints(document, attributes, shape)
     if any(morph_weights):
-        shape = _morphed(document, primitive, shape, morph_weights)
+        shape = _morphed(document, primitive, shape, morph_weights, sets)
     return _finite(shape, attributes)
 
 
@@ -152,13 +154,16 @@ def morph_weights(document: GltfDocument, node: Fields, mesh: Fields) -> tuple[f
     return node.numbers("weights", None, ()) or mesh.numbers("weights", None, ())
 
 
-def _morphed(document: GltfDocument, primitive: Fields, shape: Shape, weights: tuple[float, ...]) -> Shape:
+def _morphed(
+    document: GltfDocument, primitive: Fields, shape: Shape, weights: tuple[float, ...], sets: tuple[int, int]
+) -> Shape:
     targets = list(primitive.children("targets"))
     names = {
         "POSITION": "positions",
         "NORMAL": "normals",
         "TANGENT": "tangents",
-        "TEXCOORD_0": "uv0",
+        f"TEXCOORD_{sets[0]}": "uv0",
+        f"TEXCOORD_{sets[1]}": "uv1",
         "COLOR_0": "colors",
     }
     mixed: dict[str, np.ndarray] = {}
@@ -167,7 +172,7 @@ def _morphed(document: GltfDocument, primitive: Fields, shape: Shape, weights: t
             continue
         for name, attribute in names.items():
             base = mixed.get(attribute, getattr(shape, attribute))
-            width = 3 if name == "TANGENT" else (2 if name == "TEXCOORD_0" else 3)
+            width = 2 if name.startswith("TEXCOORD") else 3
             widths = (3, 4) if name == "COLOR_0" else (width,)
             offset = _floats(document, target, name, widths, len(shape.positions))
             if base is None or offset is None:

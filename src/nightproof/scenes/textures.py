@@ -42,9 +42,6 @@ class TextureTable:
         assert texture is not None
         index, real = self._texture(texture, slot)
         texcoord, transform = _coordinates(info)
-        if texcoord > 1:
-            self.notes.append(f"{info.pointer}: texture coordinate set {texcoord} is read as set 0")
-            texcoord, real = 0, False
         return TextureUse(index, texcoord, transform, info.number("scale", 1.0)), real
 
     def add(self, pixels: Array, srgb: bool, like: int) -> int:

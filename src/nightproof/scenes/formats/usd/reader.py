@@ -55,9 +55,8 @@ def load_usd(path: Path) -> GltfDocument:
         said = _said(out, path)
         glb = out.read()
     for name in said["files"]:
-        data = read_beside(name, path.parent, FILE_BYTES_LIMIT)
-        if data is not None:
-            files.add(name, data)
+        if (used := read_beside(name, path.parent, FILE_BYTES_LIMIT)) is not None:
+            files.add(name, used)
     return document_from(glb, "usd", files, said["notes"])
 
 
