@@ -25,8 +25,9 @@ EnvironmentName = Annotated[
     str,
     typer.Option(
         "--environment",
-        metavar="auto|none|studio|sky|FILE",
-        help="What lights the scene besides its own lights; FILE is an equirectangular .hdr or .exr.",
+        metavar="auto|none|studio|sky|scene|FILE",
+        help="What lights the scene besides its own lights: `scene` is the image-based light it brings; FILE is an "
+        "equirectangular .hdr or .exr.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Same seed, same bytes.")]

@@ -63,6 +63,6 @@ def parse_deadline(text: str) -> float:
 
 
 def _by_content(environment: str) -> str:
-    if environment in ("auto", "none", "studio", "sky"):
+    if environment in ("auto", "none", "studio", "sky", "scene"):
         return environment
     return given_file_sha256(Path(environment))

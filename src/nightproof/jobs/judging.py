@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nightproof.trust.reputation import Standing
     from nightproof.trust.task import Task
 
-OUR_ENVIRONMENTS = ("none", "studio", "sky")
+OUR_ENVIRONMENTS = ("none", "studio", "sky", "scene")
 
 
 @dataclass(frozen=True)

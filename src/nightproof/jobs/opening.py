@@ -14,8 +14,9 @@ from nightproof.records.analysis import Analysis
 
 if TYPE_CHECKING:
     from nightproof.scenes.flat import Environment
+    from nightproof.scenes.gltf import GltfDocument
 
-NAMED_ENVIRONMENTS = ("none", "studio", "sky")
+NAMED_ENVIRONMENTS = ("none", "studio", "sky", "scene")
 MOST_NOTES = 8
 
 
@@ -66,6 +67,8 @@ def analyse(source: Source, *, environment: str, threads: int) -> Analysis:
     analysis = replace(analysis, hints=(*analysis.hints, *_told(source.flat.notes)))
     if environment == "auto":
         return analysis
+    if environment == "scene":
+        environment_for("scene", source.document)
     return replace(analysis, environment=environment_name(environment))
 
 
@@ -79,7 +82,7 @@ def _told(notes: tuple[str, ...]) -> tuple[str, ...]:
 def lit(source: Source, environment: str, analysis: Analysis) -> Source:
     """`source` in the light that `analysis` names; a user's file is read from where `environment` says it is."""
     chosen = analysis.environment if environment == "auto" else environment
-    return replace(source, flat=replace(source.flat, environment=environment_for(chosen)))
+    return replace(source, flat=replace(source.flat, environment=environment_for(chosen, source.document)))
 
 
 def environment_name(wish: str) -> str:
@@ -91,7 +94,8 @@ def environment_name(wish: str) -> str:
     return given_file_sha256(Path(wish))
 
 
-def environment_for(wish: str) -> Environment | None:
-    from nightproof.scenes.environment import named_environment, read_environment
+def environment_for(wish: str, document: GltfDocument) -> Environment | None:
+    from nightproof.scenes.environment import read_environment
+    from nightproof.scenes.image_light import environment_of
 
-    return named_environment(wish) if wish in NAMED_ENVIRONMENTS else read_environment(Path(wish))
+    return environment_of(wish, document) if wish in NAMED_ENVIRONMENTS else read_environment(Path(wish))

@@ -13,6 +13,8 @@ from nightproof.optimizer.traits import measure
 from nightproof.records.analysis import Analysis
 from nightproof.records.scene import Scene
 from nightproof.scenes.flat import FlatScene
+from nightproof.scenes.image_light import NAME as OWN_LIGHT
+from nightproof.scenes.image_light import lights_itself
 
 
 class SceneAnalyzer:
@@ -35,7 +37,7 @@ class SceneAnalyzer:
         traits = measure(flat, document, self._threads)
         evidence = class_evidence(traits)
         scene_class, confidence = classify(evidence)
-        environment = choose_environment(traits, evidence)
+        environment = OWN_LIGHT if lights_itself(document.json) else choose_environment(traits, evidence)
         return Analysis(
             scene=scene.digest,
             features=traits.as_mapping(),

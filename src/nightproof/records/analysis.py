@@ -38,7 +38,7 @@ class Analysis(Record):
     scene_class: str
     class_confidence: float
     environment: str
-    """What lights the scene besides its own lights: `none`, `studio`, `sky`, or the digest of a user's file."""
+    """What lights the scene besides its own lights: `none`, `studio`, `sky`, `scene`, or the digest of a file."""
     unknown_materials: tuple[str, ...]
     """Extensions in use that the native tracer approximates or ignores: the auditor renders every view then."""
     hints: tuple[str, ...]

@@ -23,7 +23,7 @@ class Request(Record):
     pipeline: str
     """`auto`, or the pipeline the user insists on."""
     environment: str
-    """`auto`, `none`, `studio`, `sky`, or the SHA-256 of the user's file."""
+    """`auto`, `none`, `studio`, `sky`, `scene`, or the SHA-256 of the user's file."""
     outputs: str
     """What a bake writes, e.g. `A,B`; A is the portable one, always there."""
     seed: int

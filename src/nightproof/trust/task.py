@@ -23,7 +23,7 @@ class Task(Record):
     complexity: float
     exposure: float
     environment: str
-    """`none`, `studio`, `sky`, or the SHA-256 of a user's file."""
+    """`none`, `studio`, `sky`, `scene` (the light that the source brings), or the SHA-256 of a user's file."""
     shading: str
     renderer: Literal["native", "mitsuba"]
     """Who takes the reference pictures, and those of a lit asset."""

@@ -17,9 +17,10 @@ from nightproof.rendering.reference import Agreement, ReferenceRenderer
 from nightproof.rendering.tracer import Tracer
 from nightproof.rendering.viewer import viewer_image
 from nightproof.scenes.camera import Camera
-from nightproof.scenes.environment import named_environment, read_environment
+from nightproof.scenes.environment import read_environment
 from nightproof.scenes.flat import Environment, FlatScene
 from nightproof.scenes.flatten import flatten
+from nightproof.scenes.image_light import environment_of
 from nightproof.scenes.reading import load_scene
 from nightproof.scenes.views import ViewSampler
 from nightproof.trust.metrics.metric import Image
@@ -86,12 +87,15 @@ class RenderedPairs:
         environment_file: Path | None = None,
         threads: int = 1,
     ) -> None:
-        environment = read_environment(environment_file) if environment_file else named_environment(task.environment)
+        original = load_scene(source)
+        environment = (
+            read_environment(environment_file) if environment_file else environment_of(task.environment, original)
+        )
         self._unlit = task.shading == "unlit"
         # What an unlit asset holds is exposed already: only what stands behind it still has to be.
         self._shown_exposure = 1.0 if self._unlit else task.exposure
         behind = exposed(environment, task.exposure) if self._unlit else environment
-        before, after = flatten(load_scene(source), environment), flatten(load_scene(asset), behind)
+        before, after = flatten(original, environment), flatten(load_scene(asset), behind)
         rays = RayCaster(before.positions, before.triangles, threads=threads)
         self._sampler = ViewSampler(before, rays, task.policy.image_px, task.policy.image_px)
         self._seed, self._exposure = seed, task.exposure
