@@ -60,7 +60,7 @@ def test_another_environment_may_be_chosen_over_it(tmp_path):
 
 def test_a_light_that_is_not_there_cannot_be_chosen(tmp_path):
     (tmp_path / "a.stl").write_text(
-        "solid a\nfacet normal 0 0 0\nouter loop\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendloop\nendfacet\nendsolid\n"
+        "solid a\nfacet normal 0 0 1\nouter loop\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendloop\nendfacet\n"
     )
     with pytest.raises(UnusableInput, match="brings no image-based light"):
         open_scene(tmp_path / "a.stl", environment="scene", threads=1)

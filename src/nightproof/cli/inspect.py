@@ -7,6 +7,7 @@ from nightproof.cli.options import (
     EnvironmentName,
     Json,
     PipelineName,
+    SceneChoice,
     SceneFile,
     StoreFolder,
     Threads,
@@ -19,6 +20,7 @@ def inspect(
     scene: SceneFile,
     pipeline: PipelineName = "auto",
     environment: EnvironmentName = "auto",
+    choice: SceneChoice = None,
     store: StoreFolder = None,
     threads: Threads = 0,
     as_json: Json = False,
@@ -30,7 +32,7 @@ def inspect(
     from nightproof.jobs.opening import open_scene
     from nightproof.jobs.routing import choose_route
 
-    opened = open_scene(scene, environment=environment, threads=thread_count(threads))
+    opened = open_scene(scene, environment=environment, threads=thread_count(threads), scene=choice)
     route = choose_route(opened.source.record, opened.analysis, store_folder(store), pipeline)
     if as_json:
         say_json(

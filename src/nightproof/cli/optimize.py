@@ -17,6 +17,7 @@ from nightproof.cli.options import (
     Prices,
     Quiet,
     Region,
+    SceneChoice,
     SceneFile,
     Seed,
     StoreFolder,
@@ -34,6 +35,7 @@ def optimize(
     policy: PolicyName = "standard",
     pipeline: PipelineName = "auto",
     environment: EnvironmentName = "auto",
+    choice: SceneChoice = None,
     outputs: Annotated[
         Literal["A", "A,B", "A,C", "A,B,C"],
         typer.Option(
@@ -67,6 +69,7 @@ def optimize(
         policy=policy,
         pipeline=pipeline,
         environment=environment,
+        scene=choice,
         outputs=outputs,
         seed=seed,
         deadline_h=parse_deadline(deadline),

@@ -30,6 +30,12 @@ EnvironmentName = Annotated[
         "equirectangular .hdr or .exr.",
     ),
 ]
+SceneChoice = Annotated[
+    str | None,
+    typer.Option(
+        "--scene", metavar="N|NAME", help="Which scene of a file with several; else the one that the file names."
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Same seed, same bytes.")]
 StoreFolder = Annotated[
     Path | None,

@@ -28,6 +28,8 @@ class Wishes:
     policy: str = "standard"
     pipeline: str = "auto"
     environment: str = "auto"
+    scene: str | None = None
+    """Number or name, of a file with several."""
     outputs: str = "A"
     seed: int = 0
     deadline_h: float = 24.0
@@ -44,6 +46,7 @@ class Wishes:
             policy_digest=named_policy(self.policy).digest,
             pipeline=self.pipeline,
             environment=_by_content(self.environment),
+            scene=self.scene or "",
             outputs=self.outputs,
             seed=self.seed,
             deadline_h=self.deadline_h,

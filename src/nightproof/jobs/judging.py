@@ -58,7 +58,9 @@ class Bench:
             sweep(folder, NUMBERED)
 
 
-def task_for(scene: Scene, analysis: Analysis, audit: Audit, asset: Asset, wishes: Wishes, job: str) -> Task:
+def task_for(
+    scene: Scene, analysis: Analysis, audit: Audit, asset: Asset, wishes: Wishes, job: str, *, shown: int | None = None
+) -> Task:
     from nightproof.trust.policy import named_policy
     from nightproof.trust.task import Task
 
@@ -72,6 +74,7 @@ def task_for(scene: Scene, analysis: Analysis, audit: Audit, asset: Asset, wishe
         shading=asset.shading,
         renderer=audit.references,
         nonce=job,
+        scene=shown,
     )
 
 

@@ -25,7 +25,7 @@ from nightproof.jobs.reporting import make_page
 from nightproof.jobs.routing import choose_route
 from nightproof.jobs.steps import Steps
 from nightproof.jobs.store import JobStore
-from nightproof.pipelines.pipeline import Progress, silent
+from nightproof.pipelines.pipeline import Progress, Source, silent
 from nightproof.records.analysis import Analysis
 from nightproof.records.audit import Audit, Certification, Page
 from nightproof.records.evidence import Testimony
@@ -70,7 +70,7 @@ def run_job(
     """
     watch = Stopwatch()
     progress(0.0, "reading")
-    source = open_visible(path)
+    source = open_visible(path, wishes.scene)
     require_writable(out)
     request = wishes.request(source.record.source_sha256)
     job = request.digest[:JOB_DIGITS]
@@ -109,7 +109,7 @@ def run_job(
             threads=threads,
             progress=Share(progress, AUDITED, made),
         )
-        task = task_for(scene, analysis, audit, asset, wishes, job)
+        task = task_for(scene, analysis, audit, asset, wishes, job, shown=_shown(source, wishes))
 
         def judged() -> Judgement:
             if again:
@@ -145,6 +145,13 @@ def run_job(
         return published
     finally:
         jobs.close()
+
+
+def _shown(source: Source, wishes: Wishes) -> int | None:
+    """The number of the scene that was asked for."""
+    from nightproof.scenes.selection import shown_scene
+
+    return None if wishes.scene is None else shown_scene(source.document)
 
 
 def _route(scene: Scene, analysis: Analysis, store: Path, wishes: Wishes) -> Route:

@@ -11,6 +11,7 @@ from nightproof.jobs.steps import Steps
 from nightproof.pipelines.pipeline import Made, PipelineGaveUp, Progress, Source, known_pipelines
 from nightproof.records.asset import Asset, AssetFile
 from nightproof.records.route import Route
+from nightproof.scenes.selection import scenes_note
 
 SAFE_PIPELINE = "packing"
 OUTPUTS = "outputs"
@@ -89,7 +90,7 @@ def _made(
         shading=made.shading,
         exposure=exposure,
         environment=environment,
-        notes=(*made.notes, *_unserved(route)),
+        notes=(*made.notes, *_unserved(route), *filter(None, [scenes_note(source.document)])),
         work=_work(made, watch),
     )
 

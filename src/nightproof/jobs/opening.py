@@ -28,21 +28,21 @@ class Opened:
     analysis: Analysis
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, scene: str | None = None) -> Source:
     """Read a scene file whole, unlit by anything but its own lights. Raises `UnusableInput`."""
     from nightproof.scenes.flatten import flatten
     from nightproof.scenes.load import scene_record
     from nightproof.scenes.reading import load_scene
 
-    document = load_scene(path)
+    document = load_scene(path, scene)
     flat = flatten(document)
     return Source(record=scene_record(document, path.name, flat), document=document, flat=flat)
 
 
-def open_visible(path: Path) -> Source:
+def open_visible(path: Path, scene: str | None = None) -> Source:
     """`open_source` of a scene that will be judged by its pictures. Raises `UnusableInput` where they would be empty:
     two pictures of nothing are equal, and a certificate of that would be true and worthless."""
-    source = open_source(path)
+    source = open_source(path, scene)
     corners = source.flat.positions[source.flat.triangles].astype(np.float64)
     if not np.any(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])):
         raise UnusableInput(
@@ -52,9 +52,9 @@ def open_visible(path: Path) -> Source:
     return source
 
 
-def open_scene(path: Path, *, environment: str, threads: int) -> Opened:
+def open_scene(path: Path, *, environment: str, threads: int, scene: str | None = None) -> Opened:
     """Read and analyse a scene file, and put the environment in place that it will be seen in."""
-    source = open_source(path)
+    source = open_source(path, scene)
     analysis = analyse(source, environment=environment, threads=threads)
     return Opened(source=lit(source, environment, analysis), analysis=analysis)
 

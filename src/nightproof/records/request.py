@@ -13,7 +13,7 @@ class Request(Record):
     """The identity of a job: the same request is the same job, and is taken up where it stopped."""
 
     kind: ClassVar[str] = "request"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     source_sha256: str
     policy: str
@@ -24,6 +24,8 @@ class Request(Record):
     """`auto`, or the pipeline the user insists on."""
     environment: str
     """`auto`, `none`, `studio`, `sky`, `scene`, or the SHA-256 of the user's file."""
+    scene: str
+    """Number or name of the scene to show; "" for the one that the file names."""
     outputs: str
     """What a bake writes, e.g. `A,B`; A is the portable one, always there."""
     seed: int

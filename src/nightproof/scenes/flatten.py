@@ -20,6 +20,7 @@ from nightproof.scenes.gltf import GltfDocument
 from nightproof.scenes.lights import read_cameras, read_lights
 from nightproof.scenes.materials import read_materials
 from nightproof.scenes.nodes import Placement, copies, copy_count, place_nodes
+from nightproof.scenes.selection import scenes_note
 from nightproof.scenes.shapes import Shape
 from nightproof.scenes.soup import Soup, cofactors
 from nightproof.scenes.texcoords import folded
@@ -48,7 +49,7 @@ class Draw:
 
 def flatten(document: GltfDocument, environment: Environment | None = None) -> FlatScene:
     """The default scene of a document, ready to render. Raises BrokenScene; SceneTooLarge before memory runs out."""
-    notes: list[str] = list(document.notes)
+    notes = [*document.notes, *filter(None, [scenes_note(document)])]
     placement = place_nodes(document)
     draws = _draws(document, placement, notes)
     table = TextureTable(document)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nightproof.errors import UnusableInput
 from nightproof.scenes.gltf import GltfDocument, load_gltf
+from nightproof.scenes.selection import with_scene
 
 SUFFIXES = {
     ".glb": "gltf",
@@ -22,15 +23,18 @@ BEGINNINGS = (
 """What files begin with, whatever they are called."""
 
 
-def load_scene(path: Path) -> GltfDocument:
+def load_scene(path: Path, scene: int | str | None = None) -> GltfDocument:
     """Open a scene file: .glb, .gltf, .obj, .ply, .stl, and .usd, .usda, .usdc, .usdz where OpenUSD is installed.
+
+    Args:
+        scene: the number or the name of the scene to show, where the file has several; else the one it names.
 
     Raises:
         BrokenScene: the file breaks a rule of its format, or is none of these.
-        UnusableInput: it cannot be read at all.
+        UnusableInput: it cannot be read at all, or has no such scene.
         NotOnThisMachine: OpenUSD is missing.
     """
-    return _loaders()[_format(path)](path)
+    return with_scene(_loaders()[_format(path)](path), scene)
 
 
 def _format(path: Path) -> str:

@@ -15,6 +15,7 @@ class Task(Record):
     """One measurement. Its digest names the evidence in a verifier's folder."""
 
     kind: ClassVar[str] = "measurement-task"
+    version: ClassVar[int] = 2
 
     source_sha256: str
     asset_sha256: str
@@ -29,6 +30,8 @@ class Task(Record):
     """Who takes the reference pictures, and those of a lit asset."""
     nonce: str
     """Of the job: views cannot be known before the asset is."""
+    scene: int | None = None
+    """Which scene of the source is judged; None for the one that it names. The asset names that one itself."""
 
     def view_seed(self, verifier: str) -> int:
         """Rule S2: one seed for all verifiers, or one each where the policy wants independent views; 32 bits."""

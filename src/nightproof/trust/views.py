@@ -87,7 +87,7 @@ class RenderedPairs:
         environment_file: Path | None = None,
         threads: int = 1,
     ) -> None:
-        original = load_scene(source)
+        original = load_scene(source, task.scene)
         environment = (
             read_environment(environment_file) if environment_file else environment_of(task.environment, original)
         )
@@ -101,6 +101,8 @@ class RenderedPairs:
         self._seed, self._exposure = seed, task.exposure
         store = FolderCache(cache)
         within = f"{task.environment}/mitsuba" if task.renderer == "mitsuba" else task.environment
+        if task.scene is not None:
+            within += f"/scene {task.scene}"
         self._source = ReferenceRenderer(
             renderer_of(task, before, threads), f"{task.source_sha256}/{within}", task.exposure, store
         )
