@@ -132,6 +132,50 @@ def test_animation_of_a_parent_moves_its_children():
     assert [instance.animated for instance in flatten(document).instances] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("pointer", "moves"),
+    [
+        ("/nodes/0/translation", True),
+        ("/nodes/0/extensions/KHR_node_visibility/visible", True),
+        ("/nodes/1/rotation", False),
+        ("/materials/0/emissiveFactor", False),
+        ("/nodes/0", False),
+        ("/nodes/-1/scale", False),
+        ("/nodes/" + "9" * 5000 + "/scale", False),
+        ("nonsense", False),
+        ("", False),
+    ],
+)
+def test_an_animation_pointer_tells_what_moves(pointer, moves):
+    target = {"path": "pointer", "extensions": {"KHR_animation_pointer": {"pointer": pointer}}}
+    animations = [{"channels": [{"sampler": 0, "target": target}], "samplers": [{"input": 0, "output": 1}]}]
+    nodes = [{"mesh": 0}, {}]
+    document = scene({}, extra={"animations": animations, "nodes": nodes})
+    assert [instance.animated for instance in flatten(document).instances] == [moves]
+
+
+@pytest.mark.parametrize(("form", "extension"), [("WEBP", "EXT_texture_webp"), ("AVIF", "EXT_texture_avif")])
+def test_newer_image_formats_are_shown_before_the_plain_source(form, extension):
+    import base64
+    import io
+
+    from PIL import Image
+
+    def uri(color, form: str) -> dict:
+        stream = io.BytesIO()
+        Image.new("RGB", (16, 16), color).save(stream, form, quality=95)
+        return {"uri": f"data:image/{form.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"}
+
+    material = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}
+    extra = {
+        "images": [uri((200, 0, 0), "PNG"), uri((0, 200, 0), form)],
+        "textures": [{"source": 0, "extensions": {extension: {"source": 1}}}],
+    }
+    flat = flatten(scene({}, material=material, extra=extra))
+    pixel = flat.textures[0].pixels[8, 8].astype(int)
+    assert np.abs(pixel - (0, 200, 0, 255)).max() <= 4
+
+
 def test_specular_glossiness_converts_the_pure_cases_exactly():
     red, gold = np.array([[0.5, 0.1, 0.1]]), np.array([[1.0, 0.77, 0.34]])
     base, metallic = solve(red, np.full((1, 3), 0.04))

@@ -14,7 +14,7 @@ from nightproof.scenes.gltf import GltfDocument
 
 Array = np.ndarray
 INSTANCING = "EXT_mesh_gpu_instancing"
-POINTED_NODE = re.compile(r"^/nodes/(\d+)/(translation|rotation|scale|weights|extensions)")
+POINTED_NODE = re.compile(r"^/nodes/(\d{1,9})/(translation|rotation|scale|weights|extensions)")
 IDENTITY = tuple(float(x) for x in np.eye(4).reshape(-1))
 
 
