@@ -65,6 +65,28 @@ def test_two_smoothing_groups_keep_the_edge_between_them(tmp_path):
     assert np.allclose(np.abs(flat.normals[np.isclose(flat.positions[:, 1], 1)]), (2**-0.5, 2**-0.5, 0))
 
 
+def test_faces_outside_of_smoothing_groups_stay_flat_beside_those_within(tmp_path):
+    far = "v 5 0 0\nv 6 0 0\nv 6 1 0\n"
+    flat = scene(tmp_path, f"{ROOF}{far}s off\n{SLOPES}s 1\nf 7 8 9\n")[1]
+    assert np.allclose(
+        np.abs(flat.normals[np.isclose(flat.positions[:, 1], 1) & (flat.positions[:, 0] < 5)])[:, :2], 2**-0.5
+    )
+
+
+@pytest.mark.parametrize("turn", range(7))
+def test_a_comb_is_covered_exactly_once(tmp_path, turn):
+    """No fan covers its teeth."""
+    outline = [(0, 0), (7, 0), (7, 3), (6, 1), (5, 3), (4, 1), (3, 3), (2, 1), (1, 3), (0.5, 1), (0, 3)]
+    outline = outline[turn:] + outline[:turn]
+    text = "".join(f"v {x} {y} 0\n" for x, y in outline) + "f " + " ".join(map(str, range(1, 12))) + "\n"
+    flat = scene(tmp_path, text)[1]
+    corners = flat.positions[flat.triangles].astype(float)
+    areas = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] / 2
+    x, y = np.array(outline).T
+    assert (areas > 0).all() and len(areas) == 9
+    assert areas.sum() == pytest.approx((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
+
+
 def test_normals_of_the_file_win_over_smoothing(tmp_path):
     flat = scene(tmp_path, SQUARE + "vn 0 0.6 0.8\ns 1\nf 1//1 2//1 3//1\n")[1]
     assert np.allclose(flat.normals, (0, 0.6, 0.8))
@@ -77,9 +99,10 @@ def test_objects_and_groups_become_nodes_with_their_names(tmp_path):
     assert [instance.triangle_count for instance in flat.instances] == [1, 1, 1]
 
 
-def test_a_concave_polygon_keeps_its_outline(tmp_path):
-    arrow = "v 0 0 0\nv 2 -1 0\nv 0.5 0 0\nv 2 1 0\nf 1 2 3 4\n"
-    flat = scene(tmp_path, arrow)[1]
+@pytest.mark.parametrize("first", range(4))
+def test_a_concave_polygon_keeps_its_outline_wherever_it_begins(tmp_path, first):
+    corners = " ".join(str((first + k) % 4 + 1) for k in range(4))
+    flat = scene(tmp_path, f"v 0 0 0\nv 2 -1 0\nv 0.5 0 0\nv 2 1 0\nf {corners}\n")[1]
     corners = flat.positions[flat.triangles].astype(float)
     areas = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] / 2
     assert (areas > 0).all()

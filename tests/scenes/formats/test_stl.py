@@ -47,7 +47,7 @@ def test_a_binary_file_may_begin_with_any_word(tmp_path, head):
 
 def test_z_is_up(tmp_path):
     lower, upper = flat_of(tmp_path, binary()).bounds_m
-    assert np.allclose(upper - lower, (1, 3, 1))
+    assert np.allclose((lower, upper), ((0, 0, -1), (1, 3, 0)))
 
 
 def test_facets_face_where_their_corners_say(tmp_path):
