@@ -73,6 +73,7 @@ PLY = {
     "cut_short": mesh("binary_little_endian", [(0, 1, 2)])[:-1],
     "words_for_numbers": mesh("ascii", [(0, 1, 2)]).replace(b"\n1 0 0", b"\none 0 0"),
     "corner_nan": mesh("ascii", [(0, 1, 2)]).replace(b"\n1 0 0", b"\nnan 0 0"),
+    "no_vertices": header("ascii", "element face 1", LIST) + b"3 0 0 0\n",
     "element_twice": header("ascii", "element vertex 0", *XYZ, "element vertex 0", *XYZ),
     "no_places": header("ascii", "element vertex 1", "property float w", "element face 1", LIST) + b"0\n3 0 0 0\n",
     "no_lists": header("ascii", "element vertex 1", *XYZ, "element face 1", "property int a") + b"0 0 0\n1\n",
@@ -135,6 +136,24 @@ def test_a_broken_ply_is_refused(tmp_path, defect):
 def test_a_broken_stl_is_refused(tmp_path, defect):
     (tmp_path / "a.stl").write_bytes(STL[defect])
     refused(tmp_path / "a.stl")
+
+
+def test_looking_for_ears_has_an_end(tmp_path, monkeypatch):
+    """Outlines that cross themselves everywhere would take the cube of their corners, and a file can hold thousands."""
+    import numpy as np
+
+    from nightproof.scenes.formats import polygons
+
+    looked = []
+    real = polygons._holds_none
+    monkeypatch.setattr(polygons, "EAR_TESTS", 500)
+    monkeypatch.setattr(polygons, "_holds_none", lambda *given: looked.append(1) or real(*given))
+    rng = np.random.default_rng(0)
+    lines = [f"v {x:.6f} {y:.6f} 0" for x, y in rng.normal(size=(200, 2))]
+    lines += ["f " + " ".join(map(str, rng.permutation(200) + 1)) for _ in range(20)]
+    (tmp_path / "a.obj").write_text("\n".join(lines))
+    assert len(flatten(load_scene(tmp_path / "a.obj")).triangles) == 20 * 198
+    assert 0 < len(looked) <= 500
 
 
 WHOLE = {

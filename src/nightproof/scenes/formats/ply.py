@@ -76,7 +76,7 @@ class _Faces:
 
 
 def _corners(ply: PlyFile) -> tuple[Corners, list[str]]:
-    vertex = ply.elements["vertex"]
+    vertex = ply.elements.get("vertex", {})
     positions = _columns(vertex, (("x", "y", "z"),))
     if positions is None:
         raise BrokenScene("the vertices of the PLY have no x, y and z")

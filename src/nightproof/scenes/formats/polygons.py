@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Float64, Int64
 
 Array = np.ndarray
-EARS_LIMIT = 2048
-"""Corners of a polygon whose ears are cut, which takes their square; larger ones become fans."""
+EAR_TESTS = 100_000
+"""How many ears one call looks for, some three seconds; what is left is covered by fans, as hostile outlines would be.
+
+An outline that does not cross itself takes a few tests a corner.
+"""
 
 
 def triangulate(
@@ -26,14 +31,19 @@ def triangulate(
     """
     starts = np.cumsum(sizes) - sizes
     triangles, faces = [np.zeros((0, 3), np.int64)], [np.zeros(0, np.int64)]
+    tests_left = EAR_TESTS
     for size in np.unique(sizes[sizes >= 3]):
         chosen = np.flatnonzero(sizes == size)
         rows = starts[chosen][:, None] + np.arange(size)
         local = np.tile(_fan(int(size)), (len(chosen), 1, 1))
         if size > 3:
             outlines = positions[corners[rows]]
-            for row in np.flatnonzero(~_convex(outlines)):
-                local[row] = _ears(outlines[row]) if size <= EARS_LIMIT else local[row]
+            turns, convex = _turns(outlines)
+            if size == 4:  # from the corner that points inwards, if one does
+                local = (local + np.where(convex, 0, turns.argmin(axis=1))[:, None, None]) % 4
+            else:
+                for row in np.flatnonzero(~convex):
+                    local[row], tests_left = _ears(outlines[row], tests_left)
         picked = np.take_along_axis(rows, local.reshape(len(chosen), -1), axis=1)
         triangles.append(picked.reshape(-1, 3))
         faces.append(np.repeat(chosen, size - 2))
@@ -53,12 +63,13 @@ def _newell(outlines: Float64[Array, "f n 3"]) -> Float64[Array, "f 3"]:
     return np.cross(centred, np.roll(centred, -1, axis=1)).sum(axis=1)
 
 
-def _convex(outlines: Float64[Array, "f n 3"]) -> Array:
-    """Whether every corner turns the way of the whole outline, and the outline turns once only."""
+def _turns(outlines: Float64[Array, "f n 3"]) -> tuple[Float64[Array, "f n"], Array]:
+    """How far each corner turns the way of its outline, and whether all do and the outline turns once only."""
     normal = _newell(outlines)
     edges = np.roll(outlines, -1, axis=1) - outlines
     turns = np.einsum("fni,fi->fn", np.cross(np.roll(edges, 1, axis=1), edges), normal)
-    return (turns >= -1e-12 * np.abs(turns).max(axis=1, keepdims=True)).all(axis=1) & _turns_once(edges, normal)
+    same = (turns >= -1e-12 * np.abs(turns).max(axis=1, keepdims=True)).all(axis=1)
+    return turns, same & _turns_once(edges, normal)
 
 
 def _turns_once(edges: Array, normal: Array) -> Array:
@@ -71,16 +82,25 @@ def _turns_once(edges: Array, normal: Array) -> Array:
     return angle.sum(axis=1) < 3 * np.pi
 
 
-def _ears(outline: Float64[Array, "n 3"]) -> Int64[Array, "m 3"]:
-    """Meisters' ear clipping in the plane of the outline. A corner that is no ear is cut where none is left."""
+def _ears(outline: Float64[Array, "n 3"], tests_left: int) -> tuple[Int64[Array, "m 3"], int]:
+    """Meisters' ear clipping in the plane of the outline, on from the last ear; a fan where no ear is left."""
     flat = _in_plane(outline)
     left = list(range(len(flat)))
     triangles = []
-    while len(left) > 3:
-        at = next((i for i in range(len(left)) if _is_ear(flat, left, i)), 0)
-        triangles.append((left[at - 1], left[at], left[(at + 1) % len(left)]))
-        del left[at]
-    return np.array([*triangles, left], np.int64)
+    at = misses = 0
+    while len(left) > 3 and misses < len(left) and tests_left > 0:
+        at %= len(left)
+        tests_left -= 1
+        before, here, after = left[at - 1], left[at], left[(at + 1) % len(left)]
+        outward = _cross(flat[here] - flat[before], flat[after] - flat[before]) > 0
+        if outward and _holds_none(flat, left, before, here, after):
+            triangles.append((before, here, after))
+            del left[at]
+            at, misses = at - 1, 0
+            continue
+        at, misses = at + 1, misses + 1
+    triangles += [(left[0], b, c) for b, c in pairwise(left[1:])]
+    return np.array(triangles, np.int64), tests_left
 
 
 def _in_plane(outline: Float64[Array, "n 3"]) -> Float64[Array, "n 2"]:
@@ -92,13 +112,14 @@ def _in_plane(outline: Float64[Array, "n 3"]) -> Float64[Array, "n 2"]:
     return (outline - outline[0]) @ np.stack([right, np.cross(normal, right)], axis=1)
 
 
-def _is_ear(flat: Array, left: list[int], at: int) -> bool:
-    a, b, c = flat[left[at - 1]], flat[left[at]], flat[left[(at + 1) % len(left)]]
-    if _cross(b - a, c - a) <= 0:
-        return False
-    others = flat[[k for k in left if not any(k == e for e in (left[at - 1], left[at], left[(at + 1) % len(left)]))]]
-    sides = [_cross(q - p, others - p) for p, q in ((a, b), (b, c), (c, a))]
-    inside = (sides[0] >= 0) & (sides[1] >= 0) & (sides[2] >= 0)
+def _holds_none(flat: Array, left: list[int], before: int, here: int, after: int) -> bool:
+    """Whether no other corner of the outline lies in the triangle, its rim included."""
+    a, b, c = flat[before], flat[here], flat[after]
+    others = np.array(left)
+    points = flat[others[(others != before) & (others != here) & (others != after)]]
+    inside = np.ones(len(points), bool)
+    for p, q in ((a, b), (b, c), (c, a)):
+        inside &= _cross(q - p, points - p) >= 0
     return not inside.any()
 
 
