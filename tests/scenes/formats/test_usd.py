@@ -330,6 +330,29 @@ def test_two_sets_of_texture_coordinates_go_to_the_textures_that_name_them(tmp_p
 
 
 @needs_usd
+@pytest.mark.parametrize(
+    ("shape", "volume", "extent"),
+    [
+        ('Cube "S" { double size = 2\n}', 8.0, (2, 2, 2)),
+        ('Sphere "S" { double radius = 1.5\n}', 4 / 3 * np.pi * 1.5**3, (3, 3, 3)),
+        ('Cylinder "S" { double radius = 0.5\ndouble height = 3\ntoken axis = "X"\n}', np.pi * 0.75, (3, 1, 1)),
+        ('Cone "S" { double radius = 0.5\ndouble height = 3\ntoken axis = "Y"\n}', np.pi * 0.25, (1, 3, 1)),
+        ('Capsule "S" { double radius = 0.5\ndouble height = 2\n}', np.pi * (0.5 + 1 / 6), (1, 1, 3)),
+    ],
+    ids=["cube", "sphere", "cylinder", "cone", "capsule"],
+)
+def test_primitives_are_closed_and_face_outwards(tmp_path, shape, volume, extent):
+    flat, _ = opened(tmp_path, f"def {shape}\n")
+    corners = flat.positions[flat.triangles].astype(float)
+    found = np.einsum("ti,ti->t", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])).sum() / 6
+    assert found == pytest.approx(volume, rel=0.01), "the signed volume: open or inward surfaces have another"
+    lower, upper = flat.bounds_m
+    assert upper - lower == pytest.approx(extent, rel=2e-3)
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    assert (np.einsum("ti,ti->t", normals, flat.normals[flat.triangles].mean(axis=1)) > 0).all()
+
+
+@needs_usd
 def test_lights_become_punctual_or_panels_of_the_same_power(tmp_path):
     text = (
         mesh()

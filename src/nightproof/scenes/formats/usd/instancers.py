@@ -11,6 +11,7 @@ from pxr import Usd, UsdGeom
 from nightproof.scenes.broken import BrokenScene, SceneTooLarge
 from nightproof.scenes.formats.assembly import Assembly
 from nightproof.scenes.formats.usd.meshes import MeshReader
+from nightproof.scenes.formats.usd.solids import is_solid
 
 Array = np.ndarray
 INSTANCES_LIMIT = 1_000_000
@@ -67,7 +68,7 @@ def _meshes_of(
             UsdGeom.Imageable(prim).GetVisibilityAttr().Get(time) == UsdGeom.Tokens.invisible
         ):
             prims.PruneChildren()
-        elif prim.IsA(UsdGeom.Mesh) and (mesh := meshes.mesh(prim)) is not None:
+        elif (prim.IsA(UsdGeom.Mesh) or is_solid(prim)) and (mesh := meshes.mesh(prim)) is not None:
             yield mesh, (np.array(worlds.GetLocalToWorldTransform(prim), float) @ outside).T
 
 

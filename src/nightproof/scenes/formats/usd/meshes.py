@@ -13,6 +13,7 @@ from nightproof.scenes.formats.assembly import Assembly
 from nightproof.scenes.formats.mesh import Corners, face_normals, primitive, require_places, smooth_normals, unit
 from nightproof.scenes.formats.polygons import triangulate
 from nightproof.scenes.formats.usd.materials import Look, Materials
+from nightproof.scenes.formats.usd.solids import is_solid, solid
 
 Array = np.ndarray
 
@@ -62,8 +63,23 @@ class MeshReader:
         own = prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
         key = str(own.GetPath())
         if key not in self._known:
-            self._known[key] = self._read(prim)
+            self._known[key] = self._solid(prim) if is_solid(prim) else self._read(prim)
         return self._known[key]
+
+    def _solid(self, prim: Usd.Prim) -> int:
+        """A sphere, cube or the like, in its material or its displayColor; it has no texture coordinates."""
+        places, normals = solid(prim, self.time)
+        look = self.materials.look(prim)
+        if look.texcoords:
+            self.notes.append(f"{prim.GetPath()}: primitives have no texture coordinates, which its material reads")
+        rows = np.arange(len(places))
+        part = Face(rows, np.zeros_like(rows), np.zeros_like(rows), (1, 1, 1))
+        tint = self._colors(UsdGeom.PrimvarsAPI(prim), part)[1] if look.wants_colors else None
+        blank = tuple(np.zeros((len(rows), 2)) for _ in look.texcoords)
+        corners = Corners(rows, places, normals, blank)
+        sides = bool(UsdGeom.Gprim(prim).GetDoubleSidedAttr().Get())
+        made = primitive(self.assembly, corners, self.materials.index(look, double_sided=sides, tint=tint))
+        return self.assembly.push("meshes", {"name": prim.GetName(), "primitives": [made]})
 
     def _read(self, prim: Usd.Prim) -> int | None:
         mesh = UsdGeom.Mesh(prim)
@@ -162,8 +178,6 @@ class MeshReader:
     def _normals(self, mesh: UsdGeom.Mesh, api: UsdGeom.PrimvarsAPI, positions: Array, part: Face) -> Array | None:
         """Those of the file on polygons; on a subdivision cage those of its points, since its surface is smooth."""
         if mesh.GetSubdivisionSchemeAttr().Get() != UsdGeom.Tokens.none:
-            if api.GetPrimvar("normals") or mesh.GetNormalsAttr().HasAuthoredValue():
-                pass  # USD says that subdivision surfaces have none
             self.notes.append("subdivision surfaces are shown as their cages, with the normals of their points")
             _, group = np.unique(part.point, return_inverse=True)
             return smooth_normals(positions[part.point], group.reshape(-1))

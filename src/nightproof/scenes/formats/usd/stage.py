@@ -16,6 +16,7 @@ from nightproof.scenes.formats.usd.instancers import instanced_nodes
 from nightproof.scenes.formats.usd.lights import light_of
 from nightproof.scenes.formats.usd.materials import Materials
 from nightproof.scenes.formats.usd.meshes import MeshReader
+from nightproof.scenes.formats.usd.solids import is_solid
 
 PRIMS_LIMIT = 200_000
 """Prims of a stage, instances unfolded: a few layers that reference one another can make billions."""
@@ -52,7 +53,10 @@ def convert(path: Path) -> tuple[bytes, list[str], list[str]]:
     root = writer.assembly.push("nodes", {"name": path.stem, "matrix": _to_metres(stage, writer.notes)})
     _walk(writer, root)
     if not writer.assembly.json.get("meshes"):
-        raise BrokenScene(f"{path.name} holds no mesh that is shown", hint="Subdivision cages and polygons are read.")
+        raise BrokenScene(
+            f"{path.name} holds no mesh that is shown",
+            hint="Polygons, subdivision cages and UsdGeom's solids are shown; curves, points and volumes are not.",
+        )
     _prune(writer.assembly.json)
     writer.notes += [f"{count} prims of type {kind} are left out" for kind, count in writer.left_out.items()]
     if any(layer.ListAllTimeSamples() for layer in stage.GetUsedLayers()):
@@ -99,7 +103,7 @@ def _walk(writer: Writer, root: int) -> None:
                 writer.assembly.json["nodes"][node].setdefault("children", []).append(child)
             prims.PruneChildren()
             continue
-        if prim.IsA(UsdGeom.Mesh):
+        if prim.IsA(UsdGeom.Mesh) or is_solid(prim):
             if (mesh := meshes.mesh(prim)) is not None:
                 content["mesh"] = mesh
         elif prim.IsA(UsdGeom.Camera):
