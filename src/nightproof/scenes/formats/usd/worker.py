@@ -43,7 +43,10 @@ def main(path: Path, memory_bytes: int) -> int:
 
 def _why(error: Exception, path: Path) -> str:
     """The sentence within what OpenUSD says, without its own source files and ours."""
-    said = str(error).strip()
+    try:
+        said = str(error).strip()
+    except UnicodeDecodeError:  # it quotes the bytes that it could not read
+        said = "it holds text that is not UTF-8"
     if found := re.search(r"' at line \d+ in file \S+ : '(.+)'", said, re.DOTALL):
         said = found[1]
     sentence = " ".join(said.replace(f"{path.parent}/", "").split())
