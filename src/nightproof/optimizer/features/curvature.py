@@ -1,0 +1,52 @@
+"""How strongly a surface bends, from the angles along its edges: independent of how finely it is cut.
+
+Along an edge of length l where two faces meet at angle θ, a polyhedron holds the mean curvature ½ l θ, and the sum over
+all edges tends to the integral of |H| over the smooth surface (Steiner's formula; Cohen-Steiner and Morvan, Restricted
+Delaunay Triangulations and Normal Cycle, 2003). Dividing by the area gives the mean |H|; a sphere of unit diagonal of
+its box (radius 1/√12) has √12.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nightproof.optimizer.features.surface import Surface
+from nightproof.optimizer.features.topology import Edges
+
+SMOOTH_RAD = np.radians(1.0)
+CREASE_RAD = np.radians(40.0)
+"""Edges below the first angle are flat, above the second creases, between them they approximate a curve."""
+
+STRONG = 20.0
+"""Mean curvature, over one diagonal, that counts as strong: bends of a radius of a twentieth of the scene."""
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """Over one diagonal."""
+
+    mean: float
+    """Area-weighted mean of |H|, creases and all."""
+    smooth: float
+    """The same of edges that approximate a curve."""
+    strong_share: float
+    """Share of the area around edges that bend as strongly as `STRONG` or more: each edge stands for a third of its
+    two triangles."""
+
+
+def curvature_of(surface: Surface, edges: Edges) -> Curvature:
+    """Zeros for an empty surface."""
+    if not surface.count:
+        return Curvature(0.0, 0.0, 0.0)
+    bent = np.flatnonzero((edges.angle_rad > SMOOTH_RAD) & (edges.sides[:, 0] >= 0))
+    held = edges.length[bent] * edges.angle_rad[bent] / 2
+    around = surface.areas[edges.sides[bent]].sum(axis=1) / 3
+    smooth = edges.angle_rad[bent] <= CREASE_RAD
+    strong = held >= STRONG * around
+    return Curvature(
+        mean=float(held.sum()) / surface.area,
+        smooth=float(held[smooth].sum()) / surface.area,
+        strong_share=min(1.0, float(around[strong].sum()) / surface.area),
+    )
