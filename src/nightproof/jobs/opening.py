@@ -13,6 +13,7 @@ from nightproof.pipelines.pipeline import Source
 from nightproof.records.analysis import Analysis
 
 if TYPE_CHECKING:
+    from nightproof.optimizer.analyzer import Examination
     from nightproof.scenes.flat import Environment
 
 NAMED_ENVIRONMENTS = ("none", "studio", "sky")
@@ -59,12 +60,17 @@ def open_scene(path: Path, *, environment: str, threads: int) -> Opened:
 
 def analyse(source: Source, *, environment: str, threads: int) -> Analysis:
     """The analysis, with the environment as the user wishes it: by name, by content, or as the analyzer finds."""
+    return examine(source, environment=environment, threads=threads).analysis
+
+
+def examine(source: Source, *, environment: str, threads: int) -> Examination:
+    """`analyse` with the parts that the analysis was made of."""
     from nightproof.optimizer.analyzer import SceneAnalyzer
 
-    analysis = SceneAnalyzer(threads=threads).analyze(source.record, source.document, source.flat)
+    found = SceneAnalyzer(threads=threads).examine(source.record, source.document, source.flat)
     if environment == "auto":
-        return analysis
-    return replace(analysis, environment=environment_name(environment))
+        return found
+    return replace(found, analysis=replace(found.analysis, environment=environment_name(environment)))
 
 
 def lit(source: Source, environment: str, analysis: Analysis) -> Source:

@@ -38,8 +38,8 @@ class TextureBudget:
     """Of all texels, those that no surface shows."""
     constant_images: float
     duplicate_images: float
-    needless_alpha_images: float
-    """Images with an alpha channel of 255 all over."""
+    opaque_images: float
+    """Images whose alpha is 255 all over, stored or not: they need no alpha channel."""
 
 
 def texture_budget(textures: Sequence[TextureFacts]) -> TextureBudget:
@@ -51,5 +51,5 @@ def texture_budget(textures: Sequence[TextureFacts]) -> TextureBudget:
         unused_texel_share=unused / total if total else 0.0,
         constant_images=float(sum(texture.constant for texture in textures)),
         duplicate_images=float(sum(texture.same_as >= 0 for texture in textures)),
-        needless_alpha_images=float(sum(texture.opaque for texture in textures)),
+        opaque_images=float(sum(texture.opaque for texture in textures)),
     )

@@ -15,9 +15,13 @@ import numpy as np
 from nightproof.optimizer.features.surface import Surface
 from nightproof.optimizer.features.topology import Edges
 
+FLAT_RAD = np.radians(0.2)
+"""Edges below it are flat: single precision makes no plane flatter."""
+
 SMOOTH_RAD = np.radians(1.0)
 CREASE_RAD = np.radians(40.0)
-"""Edges below the first angle are flat, above the second creases, between them they approximate a curve."""
+"""Edges below the first angle bend too little to be called curved, above the second they are creases, between them they
+approximate a curve."""
 
 STRONG = 20.0
 """Mean curvature, over one diagonal, that counts as strong: bends of a radius of a twentieth of the scene."""
@@ -30,23 +34,22 @@ class Curvature:
     mean: float
     """Area-weighted mean of |H|, creases and all."""
     smooth: float
-    """The same of edges that approximate a curve."""
+    """The same of edges below 40°."""
     strong_share: float
-    """Share of the area around edges that bend as strongly as `STRONG` or more: each edge stands for a third of its
-    two triangles."""
+    """Share of the area in triangles that bend as strongly as `STRONG` or more; an edge's bend is halved between the
+    two triangles at it."""
 
 
 def curvature_of(surface: Surface, edges: Edges) -> Curvature:
     """Zeros for an empty surface."""
     if not surface.count:
         return Curvature(0.0, 0.0, 0.0)
-    bent = np.flatnonzero((edges.angle_rad > SMOOTH_RAD) & (edges.sides[:, 0] >= 0))
+    bent = np.flatnonzero((edges.angle_rad > FLAT_RAD) & (edges.sides[:, 0] >= 0))
     held = edges.length[bent] * edges.angle_rad[bent] / 2
-    around = surface.areas[edges.sides[bent]].sum(axis=1) / 3
     smooth = edges.angle_rad[bent] <= CREASE_RAD
-    strong = held >= STRONG * around
+    by_triangle = np.bincount(edges.sides[bent].reshape(-1), np.repeat(held / 2, 2), minlength=surface.count)
     return Curvature(
         mean=float(held.sum()) / surface.area,
         smooth=float(held[smooth].sum()) / surface.area,
-        strong_share=min(1.0, float(around[strong].sum()) / surface.area),
+        strong_share=surface.share(by_triangle >= STRONG * surface.areas),
     )

@@ -68,9 +68,9 @@ class GeometricFeatures:
     curvature: float
     """Area-weighted mean of |mean curvature| × diagonal: ½ Σ l θ / A over all edges. A sphere has 3.5."""
     curvature_smooth: float
-    """The part of it that edges of 1–40° hold."""
+    """The part of it that edges below 40° hold."""
     strongly_curved_share: float
-    """Area at edges that bend with a radius of a twentieth of the diagonal or less."""
+    """Area in triangles that bend with a radius of a twentieth of the diagonal or less."""
     lod_share_fine: float
     """Triangles left, of all with area, where form may deviate by 0.1 % of the diagonal."""
     lod_share_middle: float

@@ -134,25 +134,21 @@ def _squared_error(pixels: UInt8[Array, "h w c"], halvings: int) -> Float[Array,
 
 
 def _by_block(squared: Array, shown: Bool[Array, "a b"]) -> tuple[Float[Array, "r c"], Float[Array, "r c"]]:
-    """Mean squared error of each block, and the share of it that is shown."""
+    """Mean squared error of what is shown of each block, and the share of it that is shown."""
     height, width = squared.shape
     side = min(BLOCK, height, width)
     rows, columns = height // side, width // side
-    whole = squared[: rows * side, : columns * side]
-    blocks = whole.reshape(rows, side, columns, side).mean(axis=(1, 3))
-    summed = np.zeros((shown.shape[0] + 1, shown.shape[1] + 1))
-    summed[1:, 1:] = shown.cumsum(axis=0).cumsum(axis=1)
-    top, bottom = _cells(rows, shown.shape[0])
-    left, right = _cells(columns, shown.shape[1])
-    counted = summed[np.ix_(bottom, right)] - summed[np.ix_(top, right)]
-    counted += summed[np.ix_(top, left)] - summed[np.ix_(bottom, left)]
-    return blocks, counted / np.outer(bottom - top, right - left)
+    cells = [np.arange(length) * grid // length for length, grid in zip(squared.shape, shown.shape, strict=True)]
+    mask = shown[np.ix_(*cells)]
 
+    def summed(values: Array) -> Array:
+        whole = values[: rows * side, : columns * side]
+        return np.asarray(whole.reshape(rows, side, columns, side).sum(axis=(1, 3), dtype=np.float64))
 
-def _cells(blocks: int, grid: int) -> tuple[Array, Array]:
-    """First and last (exclusive) grid cell of each block."""
-    first = np.arange(blocks) * grid // blocks
-    return first, np.maximum((np.arange(blocks) + 1) * grid // blocks, first + 1)
+    counts = summed(mask)
+    if not counts.any():
+        return summed(squared) / side**2, np.zeros_like(counts)
+    return summed(squared * mask) / np.maximum(counts, 1), counts / side**2
 
 
 def _decibels(mean_square: float) -> float:

@@ -53,7 +53,7 @@ class TextureFacts:
     constant_channels: str
     """Of `RGBA`, those that hold one value: what a metallic-roughness texture without metal has in B."""
     opaque: bool
-    """Alpha is 255 all over: stored for nothing."""
+    """Alpha is 255 all over, stored or not."""
     alpha_soft_share: float
     """Texels with alpha between 10 and 245: what a mask would lose."""
     same_as: int

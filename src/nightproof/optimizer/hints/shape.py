@@ -7,7 +7,7 @@ from typing import Any
 
 from nightproof.optimizer.features.simplification import ERRORS
 from nightproof.optimizer.hints.hint import Hint, Seen
-from nightproof.optimizer.hints.words import length, percent, plural, quoted, thousands
+from nightproof.optimizer.hints.words import length, listed, percent, plural, thousands
 
 DENSE_TRIANGLES_PER_PX = 0.1
 """200k triangles: several per pixel in the usual view, where an object fills a quarter of the screen at 50 % facing."""
@@ -18,7 +18,6 @@ WORTH_TRIANGLES, WORTH_SHARE, WORTH_LEFT = 5000, 0.1, 0.7
 NEAR_ENOUGH_M = 0.02
 """In places one stands in the middle: deviations beyond this would be seen, whatever their share of the whole."""
 
-MOST_MESHES = 3
 MANY_DRAWS = 500
 
 
@@ -45,22 +44,23 @@ def _dense(seen: Seen) -> Iterator[Hint]:
     if seen.environment != "studio" and ERRORS[0] * diagonal_m > NEAR_ENOUGH_M:
         return
     within = length(ERRORS[0] * diagonal_m)
-    named = 0
-    for mesh in seen.meshes:
-        share = mesh.triangles / total
-        if mesh.triangles < WORTH_TRIANGLES or share < WORTH_SHARE or mesh.needed > WORTH_LEFT * mesh.triangles:
-            continue
-        named += 1
-        if named > MOST_MESHES:
-            break
-        times = f" (in {mesh.placed} places)" if mesh.placed > 1 else ""
+    worth = [
+        mesh
+        for mesh in seen.meshes
+        if mesh.triangles >= max(WORTH_TRIANGLES, WORTH_SHARE * total) and mesh.needed <= WORTH_LEFT * mesh.triangles
+    ]
+    if worth:
+        held, needed = sum(mesh.triangles for mesh in worth), sum(mesh.needed for mesh in worth)
+        one = len(worth) == 1
         text = (
-            f"Mesh {quoted(mesh.name)} holds {percent(share)} of the triangles{times}; {thousands(mesh.needed)} of "
-            f"{thousands(mesh.triangles)} keep its form within {within}, 0.1 % of the scene."
+            f"{'Mesh' if one else 'Meshes'} {listed([mesh.name for mesh in worth])} {'holds' if one else 'hold'} "
+            f"{percent(held / total)} of the triangles; {thousands(needed)} of {thousands(held)} keep "
+            f"{'its' if one else 'their'} form within {within}, 0.1 % of the scene."
         )
-        saved = mesh.triangles - mesh.needed
-        yield Hint(text, "shape", 0.3 + 0.5 * saved / total, (f"/meshes/{mesh.mesh}",), saves_triangles=saved)
-    if not named and geometric.triangles_per_px > DENSE_TRIANGLES_PER_PX:
+        saved = held - needed
+        subjects = tuple(f"/meshes/{mesh.mesh}" for mesh in worth)
+        yield Hint(text, "shape", 0.3 + 0.5 * saved / total, subjects, saves_triangles=saved)
+    if not worth and geometric.triangles_per_px > DENSE_TRIANGLES_PER_PX:
         text = (
             f"{geometric.triangles:,.0f} triangles are more than a screen can tell apart; "
             f"{percent(geometric.lod_share_fine)} of them keep the form within {within}."
