@@ -1,7 +1,7 @@
 """How much of the light on a surface has bounced: paths of plain diffuse scattering, followed until little is left.
 
-A ratio of one bounce to the one before, summed as a series, is not enough: light that gets into a white room stays there,
-while most of what an open scene scatters is gone at once, and a mean over both says little about either. Paths are
+A ratio of one bounce to the one before, summed as a series, is not enough: light that gets into a white room stays in
+it, while most of what an open scene scatters is gone at once, and a mean over both says little about either. Paths are
 followed for some bounces, and only the last ratio is extrapolated.
 """
 

@@ -138,10 +138,14 @@ def _facts(flat: FlatScene, surface: Surface, used: list[_Used], copies: dict[in
         constant=held == "RGBA" and width * height > 1,
         constant_channels=held,
         opaque=bool(plain and "A" in held and alpha.size and alpha.flat[0] == 255),
-        alpha_soft_share=float(((alpha > 10) & (alpha < 245)).mean()) if plain and "A" not in held else 0.0,
+        alpha_soft_share=_soft_share(alpha[:1, :1] if "A" in held else alpha) if plain else 0.0,
         same_as=copies.get(used[0].use.texture, -1),
         smaller=AS_IT_IS if unwanted else smaller_size(pixels, shown, low / needed, normals="normals" in roles),
     )
+
+
+def _soft_share(alpha: Array) -> float:
+    return float(((alpha > 10) & (alpha < 245)).mean()) if alpha.size else 0.0
 
 
 def _material_name(flat: FlatScene, index: int) -> str:
