@@ -21,7 +21,11 @@ from nightproof.scenes.nodes import compose
 
 if TYPE_CHECKING:
     from nightproof.optimizer.features.dynamic import Document
+    from nightproof.scenes.fields import Fields
     from nightproof.scenes.gltf import GltfDocument
+    from nightproof.scenes.shapes import Shape
+
+    _Few = tuple[Shape, np.ndarray, str]
 
 Array = np.ndarray
 
@@ -64,13 +68,14 @@ def measure_movement(flat: FlatScene, surface: Surface, document: Document) -> M
     bodies = [i for i in np.argsort(-share, kind="stable")[:MOST_INSTANCES] if share[i] > 0]
     rest = _worlds(nodes, {}, 1)
     reach, steps = np.zeros(len(flat.instances)), []
+    decoded: dict[tuple[int, int], _Few] = {}
     for clip in clips:
         times = _times(clip)
         worlds = _worlds(nodes, {(c.node, c.path): c.at(times) for c in clip if c.path != "weights"}, len(times))
         weights = {c.node: c.at(times) for c in clip if c.path == "weights"}
         moved = 0.0
         for i in bodies:
-            places = _places(flat, surface, document, int(i), rest, worlds, weights, len(times))
+            places = _places(flat, surface, document, int(i), rest, worlds, weights, len(times), decoded)
             if places is None:
                 continue
             still, poses = places
@@ -138,13 +143,15 @@ def _places(
     worlds: Float[Array, "n t 4 4"],
     weights: dict[int, Array],
     count: int,
+    decoded: dict[tuple[int, int], _Few],
 ) -> tuple[Float[Array, "v 3"], Float[Array, "t v 3"]] | None:
     """Vertices of one instance at rest and in each pose; None for what the clip does not touch."""
     instance = flat.instances[index]
     if not 0 <= instance.node < len(rest):
         return None
     if instance.skinned or instance.node in weights:
-        return _bent_places(cast("GltfDocument", document), instance, rest, worlds, weights.get(instance.node), count)
+        own = weights.get(instance.node)
+        return _bent_places(cast("GltfDocument", document), instance, rest, worlds, own, count, decoded)
     before, after = rest[instance.node, 0], worlds[instance.node]
     if np.allclose(before, after, rtol=1e-6, atol=1e-9):
         return None
@@ -161,15 +168,14 @@ def _bent_places(
     worlds: Float[Array, "n t 4 4"],
     weights: Array | None,
     count: int,
+    decoded: dict[tuple[int, int], _Few],
 ) -> tuple[Array, Array]:
     from nightproof.scenes import shapes
 
     node, mesh = document.fields("nodes", instance.node), document.fields("meshes", instance.mesh)
-    primitive = list(mesh.children("primitives"))[instance.primitive]
-    shape = shapes.read_shape(document, primitive, ())
-    rows = np.arange(0, len(shape.positions), max(1, len(shape.positions) // VERTICES))
-    few = shape.picked(rows, np.zeros((0, 3), np.uint32))
-    deltas = np.stack([*_deltas(document, primitive, rows, len(shape.positions)), np.zeros((len(rows), 3))])
+    if (key := (instance.mesh, instance.primitive)) not in decoded:
+        decoded[key] = _decoded(document, list(mesh.children("primitives"))[instance.primitive])
+    few, deltas, pointer = decoded[key]
     own = np.zeros((1, len(deltas)))
     default = shapes.morph_weights(document, node, mesh)[: len(deltas) - 1]
     own[0, : len(default)] = default
@@ -184,17 +190,27 @@ def _bent_places(
         return _at(rest[instance.node], still)[0], _at(worlds[instance.node], local)
 
     def bent(place: Array, world: Array) -> Array:
-        blended = shapes.blend_matrices(few, shapes.skin_matrices(document, skin, world)[0], primitive.pointer)
+        blended = shapes.blend_matrices(few, shapes.skin_matrices(document, skin, world)[0], pointer)
         return np.einsum("vij,vj->vi", blended[:, :3, :3], place) + blended[:, :3, 3]
 
     return bent(still[0], rest[:, 0]), np.stack([bent(local[t], worlds[:, t]) for t in range(count)])
+
+
+def _decoded(document: GltfDocument, primitive: Fields) -> _Few:
+    """A few vertices of a primitive, what its morph targets (and one that does nothing) add to them, and its place."""
+    from nightproof.scenes import shapes
+
+    shape = shapes.read_shape(document, primitive, ())
+    rows = np.arange(0, len(shape.positions), max(1, len(shape.positions) // VERTICES))
+    deltas = np.stack([*_deltas(document, primitive, rows, len(shape.positions)), np.zeros((len(rows), 3))])
+    return shape.picked(rows, np.zeros((0, 3), np.uint32)), deltas, primitive.pointer
 
 
 def _at(world: Float[Array, "t 4 4"], places: Float[Array, "t v 3"]) -> Float[Array, "t v 3"]:
     return np.einsum("tij,tvj->tvi", world[:, :3, :3], places) + world[:, None, :3, 3]
 
 
-def _deltas(document: GltfDocument, primitive: Any, rows: Array, vertices: int) -> Iterator[Array]:
+def _deltas(document: GltfDocument, primitive: Fields, rows: Array, vertices: int) -> Iterator[Array]:
     for target in primitive.children("targets"):
         index = target.reference("POSITION", "accessors")
         values = None if index is None else document.floats(index)
