@@ -7,7 +7,7 @@ import pytest
 from forms import flat_of, plane, sphere
 
 from nightproof.optimizer.features.curvature import curvature_of
-from nightproof.optimizer.features.simplification import ERRORS, simplify_trial
+from nightproof.optimizer.features.simplification import ERRORS, _collapsed, simplify_trial
 from nightproof.optimizer.features.surface import surface_of
 from nightproof.optimizer.features.topology import topology_of
 from nightproof.scenes.flat import FlatScene
@@ -58,8 +58,6 @@ def test_coarser_levels_keep_fewer_triangles_and_round_form_more_than_flat_form(
 
 def test_what_is_left_stays_within_the_stated_error():
     """Of a sphere, vertices stay where they are; the farthest point of a chord of a triangle lies within the error."""
-    from nightproof.optimizer.features.simplification import _collapsed
-
     surface = surface_of(sphere(96))
     topology = topology_of(surface)
     kept = _collapsed(topology.vertices.reshape(-1).astype(np.uint32), topology.positions.astype(np.float32), ERRORS[0])
@@ -67,6 +65,14 @@ def test_what_is_left_stays_within_the_stated_error():
     sagitta = 1 / 12**0.5 - np.linalg.norm(middles, axis=1)
     assert len(kept) < 0.5 * topology.vertices.size
     assert np.quantile(sagitta, 0.99) < 2 * ERRORS[0]
+
+
+def test_the_error_is_one_of_the_scene_and_not_of_the_part():
+    surface = surface_of(sphere(48))
+    topology = topology_of(surface)
+    indices, positions = topology.vertices.reshape(-1).astype(np.uint32), topology.positions.astype(np.float32)
+    tiny = _collapsed(indices, positions * np.float32(0.01), ERRORS[0])
+    assert len(tiny) < 0.2 * len(_collapsed(indices, positions, ERRORS[0]))
 
 
 def test_parts_are_counted_apart():

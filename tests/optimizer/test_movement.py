@@ -54,6 +54,14 @@ def test_children_are_carried_along():
     assert movement(below, carried).reach == pytest.approx(movement(flat, document()).reach)
 
 
+def test_where_a_body_rests_makes_no_difference():
+    flat = sphere(12)
+    resting = replace(flat, positions=flat.positions * np.float32(2) + np.float32([3, 0, 0]))
+    nodes = [{"mesh": 0, "translation": [3, 0, 0], "scale": [2, 2, 2]}]
+    found = movement(resting, document(values=((3, 0, 0), (5, 0, 0)), nodes=nodes))
+    assert found.reach == pytest.approx(movement(flat, document()).reach, rel=1e-3)
+
+
 def test_a_spinning_ball_moves_less_at_its_poles_than_it_would_slide():
     quarter = np.sqrt(0.5)
     found = movement(sphere(12), document("rotation", ((0, 0, 0, 1), (0, quarter, 0, quarter)), (0, 1)))

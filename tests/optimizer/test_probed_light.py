@@ -9,7 +9,7 @@ from forms import sphere
 from nightproof.optimizer.features.bounces import indirect_share
 from nightproof.optimizer.features.lighting import measure_lighting
 from nightproof.optimizer.features.surface import surface_of
-from nightproof.optimizer.features.traced import traced_view_dependence
+from nightproof.optimizer.features.traced import _dependence, traced_view_dependence
 from nightproof.scenes.environment import named_environment
 from nightproof.scenes.flat import Material, PunctualLight
 
@@ -60,6 +60,15 @@ def test_the_last_ratio_is_extrapolated():
     assert indirect_share(1.0, [0.5**k for k in range(1, 9)]) == pytest.approx(0.5)
     assert indirect_share(0.0, [1.0, 1.0]) == 0.0
     assert indirect_share(1.0, [0.0, 0.0]) == 0.0
+
+
+def test_noise_is_not_taken_for_view_dependence():
+    """Two traces that agree in nothing but their mean, and two that agree in their directions."""
+    random = np.random.default_rng(0)
+    noise = random.uniform(0.2, 1.8, (2, 4096, 4))
+    assert _dependence(noise) < 0.1
+    signal = np.repeat(noise[:1], 2, axis=0)
+    assert _dependence(signal) == pytest.approx((0.64 / 3 / (0.64 / 3 + 1 + 0.64 / 12)) ** 0.5, abs=0.02)
 
 
 def test_threads_do_not_change_what_is_traced():
