@@ -183,3 +183,18 @@ def test_flipped_bits_are_refused_or_read_and_never_a_bug(tmp_path):
             opened = open_scene(path, environment="auto", threads=1)
             route = choose_route(opened.source.record, opened.analysis, tmp_path, "packing")
             known_pipelines()["packing"].make(opened.source, route, seed=0, scratch=tmp_path / str(number), threads=1)
+
+
+def test_an_inspection_says_all_its_parts_in_json_and_on_a_page(tmp_path):
+    scene = tmp_path / "cell.glb"
+    scene.write_bytes(cell())
+    done = nightproof("inspect", scene, "--json", "--html", "page.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {"scene", "analysis", "route", "predictions", "evidence", "hints", "meshes", "textures"} <= set(found)
+    assert found["analysis"]["hints"] == [hint["text"] for hint in found["hints"]]
+    for told in found["predictions"].values():
+        assert told["minutes_here"] >= 0 and told["bytes_out"] > 0
+    page = (tmp_path / "page.html").read_text()
+    assert page.startswith("<!doctype html>") and "data:image/webp" in page
+    assert {path.name for path in tmp_path.iterdir()} == {"page.html", "cell.glb"}

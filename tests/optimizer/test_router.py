@@ -82,7 +82,7 @@ def test_the_user_outranks_the_matrix_and_an_unsuitable():
     route = OptimizationRouter().route(analysis(0.1, 0.9, 0.1), here, "baking")
     assert (route.pipeline, route.decided_by) == ("baking", "user")
     against = next(item for item in route.alternatives if item.pipeline == "baking").reasons_against
-    assert "it moves" in against
+    assert "It moves." in against
     with pytest.raises(UnknownPipeline):
         OptimizationRouter().route(analysis(0.1, 0.9, 0.1), here, "bakery")
 

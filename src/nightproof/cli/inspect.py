@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from nightproof.cli.ending import say_json
 from nightproof.cli.options import (
     EnvironmentName,
@@ -21,30 +26,39 @@ def inspect(
     pipeline: PipelineName = "auto",
     environment: EnvironmentName = "auto",
     choice: SceneChoice = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write the inspection as one HTML page, with a picture."),
+    ] = None,
     store: StoreFolder = None,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Show features, scores, hints, and the route with a reason per alternative. Nothing is made.
+    """Show features, scores, hints, and the route with predictions and reasons. Nothing is made.
 
-    Example: nightproof inspect room.glb
+    Example: nightproof inspect room.glb --html room.html
     """
-    from nightproof.jobs.opening import open_scene
-    from nightproof.jobs.routing import choose_route
+    from nightproof.jobs.inspecting import inspect_scene, write_page
 
-    opened = open_scene(scene, environment=environment, threads=thread_count(threads), scene=choice)
-    route = choose_route(opened.source.record, opened.analysis, store_folder(store), pipeline)
+    found = inspect_scene(
+        scene,
+        environment=environment,
+        threads=thread_count(threads),
+        store=store_folder(store),
+        pipeline=pipeline,
+        scene=choice,
+    )
+    if html is not None:
+        write_page(found, html)
     if as_json:
-        say_json(
-            {
-                "scene": opened.source.record.to_json(),
-                "analysis": opened.analysis.to_json(),
-                "route": route.to_json(),
-            }
-        )
+        say_json(found.to_json() | ({"page": str(html)} if html is not None else {}))
         return
     from rich.console import Console
+    from rich.text import Text
 
     from nightproof.optimizer.inspection import render_inspection
 
-    render_inspection(Console(), opened.source.record, opened.analysis, route)
+    console = Console()
+    render_inspection(console, found.source.record, found.examination.analysis, found.route, threads=found.threads)
+    if html is not None:
+        console.print(Text.assemble(("  page  ", "dim"), str(html)), soft_wrap=True)

@@ -13,6 +13,7 @@ from nightproof.pipelines.pipeline import Source
 from nightproof.records.analysis import Analysis
 
 if TYPE_CHECKING:
+    from nightproof.optimizer.analyzer import Examination
     from nightproof.scenes.flat import Environment
     from nightproof.scenes.gltf import GltfDocument
 
@@ -61,15 +62,20 @@ def open_scene(path: Path, *, environment: str, threads: int, scene: str | None 
 
 def analyse(source: Source, *, environment: str, threads: int) -> Analysis:
     """The analysis, with the environment as the user wishes it: by name, by content, or as the analyzer finds."""
+    return examine(source, environment=environment, threads=threads).analysis
+
+
+def examine(source: Source, *, environment: str, threads: int) -> Examination:
+    """`analyse` with the parts that the analysis was made of."""
     from nightproof.optimizer.analyzer import SceneAnalyzer
 
-    analysis = SceneAnalyzer(threads=threads).analyze(source.record, source.document, source.flat)
-    analysis = replace(analysis, hints=(*analysis.hints, *_told(source.flat.notes)))
-    if environment == "auto":
-        return analysis
+    found = SceneAnalyzer(threads=threads).examine(source.record, source.document, source.flat)
+    analysis = replace(found.analysis, hints=(*found.analysis.hints, *_told(source.flat.notes)))
     if environment == "scene":
         environment_for("scene", source.document)
-    return replace(analysis, environment=environment_name(environment))
+    if environment != "auto":
+        analysis = replace(analysis, environment=environment_name(environment))
+    return replace(found, analysis=analysis)
 
 
 def _told(notes: tuple[str, ...]) -> tuple[str, ...]:

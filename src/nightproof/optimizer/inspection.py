@@ -11,11 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from nightproof.records.analysis import Analysis
-from nightproof.records.route import Alternative, Estimate, Route
+from nightproof.records.route import Alternative, Route
 from nightproof.records.scene import Scene
 
 BAR_CELLS, NARROW_BAR_CELLS = 24, 10
 NARROW = 80
+MOST_HINTS = 8
 
 THRESHOLDS = {"baking": 0.7, "dynamic": 0.3, "complexity": 0.8}
 """Where the matrix asks, marked on each bar."""
@@ -31,12 +32,12 @@ SHARES: dict[str, tuple[tuple[str, str], ...]] = {
         ("copied_share", "copies of a few forms"),
         ("curved_share", "edges that bend smoothly"),
         ("axis_aligned_share", "walls, floors, boxes"),
-        ("small_parts_share", "in small parts"),
+        ("lod_share_fine", "of triangles keep the form"),
     ),
     "material": (
         ("textured_share", "textured"),
         ("metal_share", "metal"),
-        ("view_dependence", "look depends on the viewer"),
+        ("view_dependence_traced", "look changes with the viewer"),
         ("transmission_share", "glass"),
         ("cutout_share", "cut out by alpha"),
     ),
@@ -56,8 +57,8 @@ SHARES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def render_inspection(console: Console, scene: Scene, analysis: Analysis, route: Route) -> None:
-    """Print what matters about `scene` and the route it takes."""
+def render_inspection(console: Console, scene: Scene, analysis: Analysis, route: Route, threads: int = 1) -> None:
+    """Print what matters about `scene` and the route it takes; times are predicted for `threads` of this machine."""
     cells = NARROW_BAR_CELLS if console.width < NARROW else BAR_CELLS
     console.print(
         Panel(
@@ -70,7 +71,10 @@ def render_inspection(console: Console, scene: Scene, analysis: Analysis, route:
     )
     console.print(
         Panel(
-            Group(_decision(route), *(_alternative(item, route) for item in route.alternatives)),
+            Group(
+                *_spaced(_decision(route), _predictions(scene, route, threads)),
+                *(_alternative(item, route) for item in route.alternatives),
+            ),
             title=Text(" route ", style="bold"),
             title_align="left",
             border_style="green" if not route.fallback_reason else "yellow",
@@ -155,8 +159,10 @@ def _hints(analysis: Analysis) -> ConsoleRenderable | None:
     if not analysis.hints:
         return None
     grid = Table.grid(padding=(0, 1))
-    for hint in analysis.hints:
+    for hint in analysis.hints[:MOST_HINTS]:
         grid.add_row(Text("•", style="yellow"), Text(hint))
+    if len(analysis.hints) > MOST_HINTS:
+        grid.add_row(Text(), Text(f"and {len(analysis.hints) - MOST_HINTS} more with --json or --html", style="dim"))
     return Group(Text("Worth knowing", style="bold"), grid)
 
 
@@ -164,13 +170,13 @@ def _decision(route: Route) -> Text:
     who = {"user": "as you asked", "matrix": "by the decision matrix"}.get(route.decided_by, f"by {route.decided_by}")
     text = Text.assemble((route.pipeline, "bold green"), f", {who}.")
     if route.fallback_reason:
-        text.append(f"\nWanted: {route.wanted}. {route.fallback_reason}", style="yellow")
+        text.append(f"\n{route.fallback_reason[:1].upper()}{route.fallback_reason[1:]}", style="yellow")
     return text
 
 
 def _alternative(item: Alternative, route: Route) -> Padding:
     style = "bold green" if item.pipeline == route.pipeline else "bold" if item.available else "dim"
-    head = Text.assemble((item.pipeline, style), (f"   {_estimate(item.estimate)}", "dim"))
+    head = Text(item.pipeline, style=style)
     grid = Table.grid(padding=(0, 1))
     for reason in item.reasons_for:
         grid.add_row(Text("+", style="green"), Text(reason))
@@ -179,11 +185,30 @@ def _alternative(item: Alternative, route: Route) -> Padding:
     return Padding(Group(head, Padding(grid, (0, 0, 0, 2))), (1, 0, 0, 0))
 
 
-def _estimate(told: Estimate | None) -> str:
-    if told is None:
-        return ""
-    quality = f"SSIM {told.ssim:.3f}, PSNR {told.psnr_db:.0f} dB"
-    return f"about {_bytes(told.bytes_out)}, {told.cpu_seconds:.0f} CPU-s, {quality}"
+def _predictions(scene: Scene, route: Route, threads: int) -> ConsoleRenderable | None:
+    """What each pipeline that could run is predicted to give."""
+    told = [(item.pipeline, item.estimate) for item in route.alternatives if item.estimate is not None]
+    if not told:
+        return None
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("predicted", "file", "of source", "SSIM", "PSNR", "takes here"):
+        table.add_column(column, justify="left" if column == "predicted" else "right", no_wrap=True)
+    for name, estimate in told:
+        table.add_row(
+            Text(name, style="bold green" if name == route.pipeline else "bold"),
+            _bytes(estimate.bytes_out),
+            f"{estimate.bytes_out / scene.source_bytes:.0%}" if scene.source_bytes else "–",
+            f"{estimate.ssim:.3f}",
+            f"{estimate.psnr_db:.0f} dB",
+            _duration(estimate.cpu_seconds / max(threads, 1)),
+        )
+    return table
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s" if seconds >= 0.1 else "at once"
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _bytes(count: float) -> str:

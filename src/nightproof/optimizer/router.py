@@ -145,7 +145,7 @@ def _weighed(name: str, analysis: Analysis, told: Estimate | Unsuitable | None) 
     if told is None:
         cons = (*cons, "It is not built in this version.")
     if isinstance(told, Unsuitable):
-        cons = (told.reason, *cons)
+        cons = (_sentence(told.reason), *cons)
     return Alternative(
         pipeline=name,
         available=told is not None,
@@ -153,6 +153,11 @@ def _weighed(name: str, analysis: Analysis, told: Estimate | Unsuitable | None) 
         reasons_against=cons,
         estimate=told if isinstance(told, Estimate) else None,
     )
+
+
+def _sentence(reason: str) -> str:
+    """As pipelines give reasons, in mid-sentence, made to stand alone."""
+    return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
 
 
 def _names(estimates: Mapping[str, Estimate | Unsuitable]) -> tuple[str, ...]:

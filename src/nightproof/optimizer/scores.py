@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from nightproof.optimizer.evidence import place, ramp
 from nightproof.optimizer.features.dynamic import DynamicFeatures
@@ -43,7 +44,7 @@ CHART_TEXELS = 144.0
 def scores_of(traits: Traits, evidence: Mapping[str, float]) -> Scores:
     dynamic = dynamic_score(traits.dynamic)
     return Scores(
-        baking=_clean(baking_score(traits, evidence, dynamic)),
+        baking=_clean(suitability_for_baking(traits, evidence, dynamic).score),
         dynamic=_clean(dynamic),
         complexity=_clean(complexity_score(traits, evidence)),
     )
@@ -66,13 +67,32 @@ def dynamic_score(features: DynamicFeatures) -> float:
     return 1.0 - rest
 
 
-def baking_score(traits: Traits, evidence: Mapping[str, float], dynamic: float) -> float:
-    """still^0.3 · light^0.3 · steady^0.25 · mappable^0.15."""
-    return (
-        (1.0 - dynamic) ** STILL_WEIGHT
-        * light_factor(traits, evidence) ** LIGHT_WEIGHT
-        * (1.0 - traits.material.view_dependence) ** STEADY_WEIGHT
-        * mappable_factor(traits) ** MAPPABLE_WEIGHT
+@dataclass(frozen=True)
+class Suitability:
+    """What the baking score is made of; each in [0, 1], and the least of them is what stands in the way."""
+
+    still: float
+    known_light: float
+    steady: float
+    mappable: float
+
+    @property
+    def score(self) -> float:
+        """still^0.3 · known light^0.3 · steady^0.25 · mappable^0.15."""
+        return (
+            self.still**STILL_WEIGHT
+            * self.known_light**LIGHT_WEIGHT
+            * self.steady**STEADY_WEIGHT
+            * self.mappable**MAPPABLE_WEIGHT
+        )
+
+
+def suitability_for_baking(traits: Traits, evidence: Mapping[str, float], dynamic: float) -> Suitability:
+    return Suitability(
+        still=1.0 - dynamic,
+        known_light=light_factor(traits, evidence),
+        steady=1.0 - traits.material.view_dependence,
+        mappable=mappable_factor(traits),
     )
 
 

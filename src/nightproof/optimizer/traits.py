@@ -10,8 +10,9 @@ from nightproof.optimizer.features.dynamic import Document, DynamicFeatures, mea
 from nightproof.optimizer.features.geometric import GeometricFeatures, measure_geometry
 from nightproof.optimizer.features.lighting import LightingFeatures, measure_lighting
 from nightproof.optimizer.features.material import MaterialFeatures, measure_materials
-from nightproof.optimizer.features.surface import sample_surface, surface_of
-from nightproof.optimizer.features.topology import topology_of
+from nightproof.optimizer.features.simplification import Simplified, simplify_trial
+from nightproof.optimizer.features.surface import Surface, sample_surface, surface_of
+from nightproof.optimizer.features.topology import Topology, topology_of
 from nightproof.scenes.flat import FlatScene
 
 MATERIAL_POINTS = 4096
@@ -28,21 +29,36 @@ class Traits:
     dynamic: DynamicFeatures
 
     def as_mapping(self) -> Mapping[str, Mapping[str, float]]:
-        """As the `Analysis` record holds them, rounded to what the measurement is worth: six digits."""
-        return {
-            family: {name: float(f"{value:.6g}") for name, value in features.items()}
-            for family, features in asdict(self).items()
-        }
+        """As the `Analysis` record holds them, rounded to what the measurement is worth."""
+        return {family: rounded(features) for family, features in asdict(self).items()}
 
 
-def measure(flat: FlatScene, document: Document, threads: int = 1) -> Traits:
+def rounded(features: Mapping[str, float]) -> dict[str, float]:
+    """To six digits."""
+    return {name: float(f"{value:.6g}") for name, value in features.items()}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The traits, and what they were measured on, for whoever looks closer."""
+
+    traits: Traits
+    surface: Surface
+    topology: Topology
+    simplified: Simplified
+
+
+def measure(flat: FlatScene, document: Document, threads: int = 1) -> Measured:
     """Measure `flat`, for movement also `document`. Never fails on empty or broken geometry; every value is finite."""
     surface = surface_of(flat)
     sample = sample_surface(surface, MATERIAL_POINTS)
     appearance = appearance_at(flat, surface, sample.row, sample.weights)
-    return Traits(
-        geometric=measure_geometry(flat, surface, topology_of(surface)),
+    topology = topology_of(surface)
+    simplified = simplify_trial(surface, topology)
+    traits = Traits(
+        geometric=measure_geometry(flat, surface, topology, simplified),
         material=measure_materials(flat, surface, sample, appearance),
         lighting=measure_lighting(flat, surface, threads),
         dynamic=measure_dynamics(flat, surface, document),
     )
+    return Measured(traits, surface, topology, simplified)

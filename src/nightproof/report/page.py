@@ -42,12 +42,13 @@ def _render(template: str, facts: ReportInput | ComparisonInput, **more: Any) ->
     measured = [(metric, charts.strip(metric), charts.bets(metric)) for metric in facts.metrics]
     pictured = {view.index for view in facts.views[:MOST_VIEWS]}
     total = max([len(facts.views), *(len(metric.values) for metric in facts.metrics if metric.counts == "view")])
-    found = _templates().get_template(template)
+    found = templates().get_template(template)
     return found.render(facts=facts, views=views, measured=measured, pictured=pictured, total=total, **more)
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The templates with their filters; whatever is filled in is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     found = Environment(

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Bool
 
+from nightproof.optimizer.features.poses import measure_movement
+from nightproof.optimizer.features.rig import rig_of
 from nightproof.optimizer.features.surface import Surface
 from nightproof.scenes.flat import FlatScene
 
@@ -53,6 +55,20 @@ class DynamicFeatures:
     """Surface whose material a clip changes (KHR_animation_pointer)."""
     changing_light_share: float
     """Own lights that move or change, of all own lights; emitters where there are no punctual lights."""
+    joints: float
+    """Of all skins in use."""
+    influences: float
+    """Joints per vertex that the skinned primitives hold, the most of any: 4, 8 … as stored."""
+    morph_targets: float
+    """The most of any primitive in use."""
+    morph_values: float
+    """Targets × vertices over all primitives in use: what a viewer keeps and adds up."""
+    movement_reach: float
+    """Mean over the surface of the largest distance from the rest pose in sampled poses, in diagonals."""
+    movement_per_frame: float
+    """Mean over the surface of the way in 1/30 s, in diagonals, in the clip that moves most."""
+    temporal_coherence: float
+    """exp(−movement per frame / 0.01): 1 where nothing moves."""
 
 
 def measure_dynamics(flat: FlatScene, surface: Surface, document: Document) -> DynamicFeatures:
@@ -73,6 +89,8 @@ def measure_dynamics(flat: FlatScene, surface: Surface, document: Document) -> D
     skinned = by_instance([i.skinned for i in flat.instances])
     glowing = np.array([max(m.emissive) > 0 for m in flat.materials], bool).reshape(-1)[material]
     changing = np.isin(material, _materials_of(flat, document.json, motion.materials))
+    rig = rig_of(flat, document.json)
+    movement = measure_movement(flat, surface, document)
     return DynamicFeatures(
         clips=float(len(_list(document.json.get("animations")))),
         channels=float(motion.channels),
@@ -87,6 +105,13 @@ def measure_dynamics(flat: FlatScene, surface: Surface, document: Document) -> D
         changing_light_share=_changing_lights(
             document.json, nodes, motion, surface, glowing, glowing & (moving | changing)
         ),
+        joints=rig.joints,
+        influences=rig.influences,
+        morph_targets=rig.morph_targets,
+        morph_values=rig.morph_values,
+        movement_reach=movement.reach,
+        movement_per_frame=movement.step_per_frame,
+        temporal_coherence=movement.coherence,
     )
 
 

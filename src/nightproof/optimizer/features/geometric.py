@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nightproof.optimizer.features.curvature import CREASE_RAD, SMOOTH_RAD, curvature_of
+from nightproof.optimizer.features.simplification import Simplified
 from nightproof.optimizer.features.surface import Surface
 from nightproof.optimizer.features.topology import Topology, copied_share
 from nightproof.scenes.flat import FlatScene
@@ -13,9 +15,8 @@ from nightproof.scenes.flat import FlatScene
 SCREEN_PX = 1920 * 1080
 """The screen that densities refer to."""
 
-SMOOTH_RAD = np.radians(1.0)
-CREASE_RAD = np.radians(40.0)
-"""Edges below the first angle are flat, above the second creases, between them they approximate a curve."""
+USUAL_PX = 1080
+"""Pixels along the diagonal in the usual view: the whole scene fills the height of the screen."""
 
 SMALL_PART = 1e-3
 """Parts with a smaller share of the surface are small: leaves, screws, pebbles."""
@@ -34,6 +35,13 @@ class GeometricFeatures:
     """Surface over squared diagonal: 2 for a closed cube, more for folded and hidden surface."""
     triangles_per_px: float
     """Triangles over the pixels of a 1080p screen."""
+    triangles_per_covered_px: float
+    """In the usual view, over the pixels that the surface would cover: ½ t / (¼ A · 1080²), as half of the triangles
+    face the viewer and a convex surface covers a quarter of its area on average (Cauchy). Hidden surface cancels."""
+    subpixel_share: float
+    """Triangles that cover less than a pixel in the usual view, averaged over directions: ½ area · 1080² < 1."""
+    triangles_per_area: float
+    """Over the area in squares of a hundredth of the diagonal."""
     median_edge: float
     """Area-weighted median of √(area of a triangle): the grain a lightmap or a splat has to match."""
     grain_spread: float
@@ -57,6 +65,18 @@ class GeometricFeatures:
     """Edges of 1–40°, of all edges by length: smooth or organic form."""
     crease_share: float
     """Edges above 40°."""
+    curvature: float
+    """Area-weighted mean of |mean curvature| × diagonal: ½ Σ l θ / A over all edges. A sphere has 3.5."""
+    curvature_smooth: float
+    """The part of it that edges below 40° hold."""
+    strongly_curved_share: float
+    """Area in triangles that bend with a radius of a twentieth of the diagonal or less."""
+    lod_share_fine: float
+    """Triangles left, of all with area, where form may deviate by 0.1 % of the diagonal."""
+    lod_share_middle: float
+    """By 0.5 %."""
+    lod_share_coarse: float
+    """By 2 %."""
     upward_share: float
     """Area that faces up within 25°."""
     axis_aligned_share: float
@@ -65,7 +85,9 @@ class GeometricFeatures:
     """Height of the bounding box over its longer horizontal side."""
 
 
-def measure_geometry(flat: FlatScene, surface: Surface, topology: Topology) -> GeometricFeatures:
+def measure_geometry(
+    flat: FlatScene, surface: Surface, topology: Topology, simplified: Simplified
+) -> GeometricFeatures:
     part_areas = np.bincount(topology.component, surface.areas) if surface.count else np.zeros(0)
     shares = part_areas / surface.area if surface.count else part_areas
     grain = np.log(np.sqrt(surface.areas))
@@ -74,6 +96,8 @@ def measure_geometry(flat: FlatScene, surface: Surface, topology: Topology) -> G
     copied, most_copied = copied_share(surface, topology)
     length, angle, faces = topology.edges.length, topology.edges.angle_rad, topology.edges.faces
     total = max(len(flat.triangles), 1)
+    bend = curvature_of(surface, topology.edges)
+    fine, middle, coarse = simplified.share
     return GeometricFeatures(
         triangles=float(len(flat.triangles)),
         instances=float(len(flat.instances)),
@@ -81,6 +105,9 @@ def measure_geometry(flat: FlatScene, surface: Surface, topology: Topology) -> G
         diagonal_m=surface.diagonal_m if surface.count else 0.0,
         area_per_diagonal2=surface.area,
         triangles_per_px=surface.count / SCREEN_PX,
+        triangles_per_covered_px=2 * surface.count / max(surface.area * USUAL_PX**2, 1e-9) if surface.count else 0.0,
+        subpixel_share=float((surface.areas * USUAL_PX**2 < 2).mean()) if surface.count else 0.0,
+        triangles_per_area=surface.count / (surface.area * 1e4) if surface.count else 0.0,
         median_edge=_weighted_median(np.sqrt(surface.areas), surface.areas),
         grain_spread=float(grain.std()) if surface.count else 0.0,
         degenerate_share=surface.degenerate / total,
@@ -93,6 +120,12 @@ def measure_geometry(flat: FlatScene, surface: Surface, topology: Topology) -> G
         boundary_share=_length_share(length, faces == 1),
         curved_share=_length_share(length, (angle > SMOOTH_RAD) & (angle <= CREASE_RAD)),
         crease_share=_length_share(length, angle > CREASE_RAD),
+        curvature=bend.mean,
+        curvature_smooth=bend.smooth,
+        strongly_curved_share=bend.strong_share,
+        lod_share_fine=fine,
+        lod_share_middle=middle,
+        lod_share_coarse=coarse,
         upward_share=surface.share(surface.normals[:, 1] > np.cos(np.radians(25))),
         axis_aligned_share=surface.share(upright > np.cos(np.radians(5))),
         height_ratio=float(extent[1] / max(extent[0], extent[2], 1e-9)),

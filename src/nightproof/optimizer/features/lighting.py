@@ -1,7 +1,7 @@
 """Lighting features: what the file brings to be lit by, what reaches the surface, and how closed the scene is.
 
 All are estimates from a few ten thousand rays, enough for shares good to about 0.01. Glass and mostly transparent
-surface lets these rays pass. Light is compared as luminance; one bounce is traced, the rest is summed as a series.
+surface lets these rays pass. Light is compared as luminance; scattering is taken as diffuse.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from nightproof.optimizer.features.appearance import LUMINANCE, Appearance, appearance_at
+from nightproof.optimizer.features.bounces import followed, indirect_share
 from nightproof.optimizer.features.probes import (
     FAR,
     OFFSET,
@@ -49,9 +50,6 @@ CONTACT = 0.05
 ENCLOSED = 0.8
 """A place is enclosed where more of its looks than this meet the scene: a room without its ceiling meets 5/6 at most
 and, with walls lower than it is wide, less."""
-
-SERIES_LIMIT = 0.95
-"""Largest ratio of one bounce to the one before that the series of bounces is summed with."""
 
 
 @dataclass(frozen=True)
@@ -223,12 +221,17 @@ def _trace_bounce(
     seen_normals = np.where(facing, 1.0, -1.0)[:, None] * blockers.normals[rows]
     points = np.repeat(probe.origins, RAYS, axis=0)[hit.reshape(-1)] + directions * probe.distance[hit][:, None]
     points += OFFSET * seen_normals
-    albedo = _albedo(flat, blockers)[rows]
+    albedos = _albedo(flat, blockers)
+    albedo = albedos[rows]
     far_emitted, far_punctual = _own_light(caster, surface, lamps, points, seen_normals, 1)
     far_sky = _sees_sky(caster, points, seen_normals)
     shape = hit.shape
-    own_once = _spread(albedo * (far_emitted + far_punctual), hit, shape).mean(axis=1)
-    sky_once = np.pi * _spread(albedo * far_sky, hit, shape).mean(axis=1)
+
+    def own(places: Array, facing: Array) -> Array:
+        return np.add(*_own_light(caster, surface, lamps, places, facing, 1))
+
+    by_own, by_sky = followed(caster, blockers, albedos, points, seen_normals, albedo, own)
+    met = _mean(hit)  # of all looks: the others see the sky, and nothing bounces to them
     far_lit = _spread(((far_emitted >= LIT_IRRADIANCE) | (far_punctual > 0)) & (albedo > 0.01), hit, shape).mean(axis=1)
     far_open = _spread(far_sky, hit, shape).mean(axis=1)
     sky = np.pi * probe.escaped.mean(axis=1)
@@ -237,8 +240,8 @@ def _trace_bounce(
         own_lit=lit,
         own_reached=lit | (far_lit > REACHED),
         sky_reached=(sky > np.pi * REACHED) | (far_open > REACHED),
-        indirect_share_own=_indirect_share(emitted + punctual, own_once),
-        indirect_share_sky=_indirect_share(sky, sky_once),
+        indirect_share_own=indirect_share(_mean(emitted + punctual), [met * bounce for bounce in by_own]),
+        indirect_share_sky=indirect_share(_mean(sky), [np.pi * met * bounce for bounce in by_sky]),
     )
 
 
@@ -321,13 +324,6 @@ def _albedo(flat: FlatScene, surface: Surface) -> Float[Array, "t"]:
     """Luminance of the base colour at triangle centres."""
     found: Appearance = appearance_at(flat, surface, np.arange(surface.count), np.full((surface.count, 3), 1 / 3))
     return np.minimum(found.base_color @ LUMINANCE, 0.95)
-
-
-def _indirect_share(direct: Float[Array, "n"], once: Float[Array, "n"]) -> float:
-    first, second = float(direct.sum()), float(once.sum())
-    if first <= 0:
-        return 0.0
-    return min(second / first, SERIES_LIMIT)  # Σ_{k≥1} ratio^k / Σ_{k≥0} ratio^k
 
 
 def _enclosure(space: SpaceProbe) -> dict[str, float]:

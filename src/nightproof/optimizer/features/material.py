@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nightproof.optimizer.features.appearance import Appearance
+from nightproof.optimizer.features.shading import shading_costs
 from nightproof.optimizer.features.surface import Surface, SurfaceSample
 from nightproof.scenes.flat import FlatScene, Material, TextureUse
 
@@ -41,7 +42,16 @@ class MaterialFeatures:
     """Surface whose base colour comes from a texture."""
     texels_per_diagonal: float
     """Area-weighted median of √(texels over area) of base colour textures; 0 without textures."""
+    texels_per_diagonal_p10: float
+    """What a tenth of the textured surface stays below."""
+    texels_per_diagonal_p90: float
     normal_mapped_share: float
+    pbr_share: float
+    """Surface shaded by metallic-roughness: all but unlit."""
+    shading_cost: float
+    """Mean of `shading.shading_cost`; a plain lit material has 1."""
+    shading_cost_most: float
+    """Of the dearest material in use."""
     unlit_share: float
     blend_share: float
     mask_share: float
@@ -75,6 +85,9 @@ def measure_materials(
     sizes = [flat.textures[i].pixels.shape[:2] for i in textures]
     texels = float(sum(height * width for height, width in sizes))
 
+    costs = shading_costs(flat.materials, [len({u.texture for u in texture_uses(m)}) for m in flat.materials])
+    low, middle, high = _texel_densities(flat, surface, index)
+
     def share(test: Array) -> float:
         return surface.share(test[index])
 
@@ -88,8 +101,13 @@ def measure_materials(
         gpu_bytes=texels * BYTES_PER_TEXEL * MIP_CHAIN,
         largest_texture_px=float(max((max(size) for size in sizes), default=0)),
         textured_share=share(flags(lambda m: m.base_color_texture is not None)),
-        texels_per_diagonal=_texel_density(flat, surface, index),
+        texels_per_diagonal=middle,
+        texels_per_diagonal_p10=low,
+        texels_per_diagonal_p90=high,
         normal_mapped_share=share(flags(lambda m: m.normal_texture is not None)),
+        pbr_share=1.0 - share(flags(lambda m: m.unlit)) if surface.count else 0.0,
+        shading_cost=float((surface.areas * costs[index]).sum() / surface.area) if surface.count else 0.0,
+        shading_cost_most=float(costs[np.unique(index)].max(initial=0.0)),
         unlit_share=share(flags(lambda m: m.unlit)),
         blend_share=share(flags(lambda m: m.alpha_mode == "BLEND")),
         mask_share=share(flags(lambda m: m.alpha_mode == "MASK")),
@@ -147,7 +165,8 @@ def texel_density_of(flat: FlatScene, surface: Surface, rows: Array, use: Textur
     return np.sqrt(np.minimum(texels, 1e18) / surface.areas[rows])
 
 
-def _texel_density(flat: FlatScene, surface: Surface, index: Array) -> float:
+def _texel_densities(flat: FlatScene, surface: Surface, index: Array) -> tuple[float, float, float]:
+    """What a tenth, half and nine tenths of the textured surface stay below; zeros without textures."""
     densities, areas = [np.zeros(0)], [np.zeros(0)]
     for i in np.unique(index):
         use = flat.materials[i].base_color_texture
@@ -158,10 +177,11 @@ def _texel_density(flat: FlatScene, surface: Surface, index: Array) -> float:
         areas.append(surface.areas[rows])
     values, weights = np.concatenate(densities), np.concatenate(areas)
     if not len(values):
-        return 0.0
+        return 0.0, 0.0, 0.0
     order = np.argsort(values, kind="stable")
     cumulated = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(cumulated, cumulated[-1] / 2)])
+    low, middle, high = values[order][np.searchsorted(cumulated, cumulated[-1] * np.array([0.1, 0.5, 0.9]))]
+    return float(low), float(middle), float(high)
 
 
 def _is_green(color: Float[Array, "n 3"]) -> Array:

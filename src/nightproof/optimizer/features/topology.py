@@ -29,13 +29,18 @@ class Topology:
     """Welded triangles."""
 
     vertices: Int[Array, "t 3"]
-    vertex_count: int
+    positions: Float[Array, "v 3"]
+    """Where each welded vertex lies: at the first corner, in canonical order, that fell into its cell."""
     component: Int[Array, "t"]
     """Which connected part each triangle belongs to, 0 … component_count − 1."""
     component_count: int
     edges: Edges
     duplicates: int
     """Triangles whose three welded corners another triangle has already, whatever their winding."""
+
+    @property
+    def vertex_count(self) -> int:
+        return len(self.positions)
 
 
 @dataclass(frozen=True)
@@ -49,14 +54,17 @@ class Edges:
     """How many triangles meet there."""
     angle_rad: Float[Array, "e"]
     """Dihedral angle between the two triangles, 0 for coplanar; 0 where there are not exactly two."""
+    sides: Int[Array, "e 2"]
+    """Rows of the two triangles; −1 where there are not exactly two."""
 
 
 def topology_of(surface: Surface) -> Topology:
-    vertices, vertex_count = _weld(surface)
+    vertices, positions = _weld(surface)
+    vertex_count = len(positions)
     component, component_count = _components(vertices, vertex_count)
     return Topology(
         vertices=vertices,
-        vertex_count=vertex_count,
+        positions=positions,
         component=component,
         component_count=component_count,
         edges=_edges(surface, vertices, vertex_count),
@@ -91,11 +99,12 @@ def copied_share(surface: Surface, topology: Topology, least: int = 4) -> tuple[
     return float(shares.sum()), float(shares.max(initial=0.0))
 
 
-def _weld(surface: Surface) -> tuple[Int[Array, "t 3"], int]:
-    cells = np.rint((surface.corners.reshape(-1, 3) + 0.5) * WELD).astype(np.int64)
+def _weld(surface: Surface) -> tuple[Int[Array, "t 3"], Float[Array, "v 3"]]:
+    corners = surface.corners.reshape(-1, 3)
+    cells = np.rint((corners + 0.5) * WELD).astype(np.int64)
     keys = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
-    distinct, vertex = np.unique(keys, return_inverse=True)
-    return vertex.reshape(-1, 3).astype(np.int64), len(distinct)
+    _, first, vertex = np.unique(keys, return_index=True, return_inverse=True)
+    return vertex.reshape(-1, 3).astype(np.int64), corners[first]
 
 
 def _components(vertices: Int[Array, "t 3"], vertex_count: int) -> tuple[Int[Array, "t"], int]:
@@ -135,7 +144,9 @@ def _edges(surface: Surface, vertices: Int[Array, "t 3"], vertex_count: int) -> 
     flip: Bool[Array, "p"] = start[one] == start[other]
     cosine = np.einsum("pc,pc->p", surface.normals[face[one]], surface.normals[face[other]])
     angle[pairs] = np.arccos(np.clip(np.where(flip, -cosine, cosine), -1, 1))
-    return Edges(length[first], start[first], faces, angle)
+    sides = np.full((len(first), 2), -1, np.int64)
+    sides[pairs, 0], sides[pairs, 1] = face[one], face[other]
+    return Edges(length[first], start[first], faces, angle, sides)
 
 
 def _duplicates(vertices: Int[Array, "t 3"], vertex_count: int) -> int:

@@ -1,0 +1,55 @@
+"""Textures as a budget: how fine they need to be where one sensibly looks from, and the sums of what could go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nightproof.optimizer.evidence import place
+from nightproof.optimizer.features.textures import TextureFacts
+from nightproof.optimizer.traits import Traits
+
+THING_TEXELS_PER_DIAGONAL = 4096.0
+"""A thing is looked at from where half of it fills a 1080p screen."""
+
+PLACE_TEXELS_PER_M = 1000.0
+"""In a place one stands a metre from a wall: 1080 pixels over 60°, rounded."""
+
+LARGEST_PLACE_M = 2000.0
+"""Beyond it units are in doubt, and nobody stands a metre from everything."""
+
+
+def needed_texels_per_diagonal(traits: Traits, evidence: Mapping[str, float]) -> float:
+    """What the nearest sensible view can tell apart, along the diagonal of the scene."""
+    if place(evidence) < 0.5:
+        return THING_TEXELS_PER_DIAGONAL
+    metres = min(traits.geometric.diagonal_m, LARGEST_PLACE_M)
+    return max(THING_TEXELS_PER_DIAGONAL, PLACE_TEXELS_PER_M * metres)
+
+
+@dataclass(frozen=True)
+class TextureBudget:
+    """Sums over the images in use; bytes are those of uncompressed RGBA8 with mip maps."""
+
+    images: float
+    spare_gpu_bytes: float
+    """Saved by the sizes that are enough, and by dropping constants and duplicates."""
+    unused_texel_share: float
+    """Of all texels, those that no surface shows."""
+    constant_images: float
+    duplicate_images: float
+    opaque_images: float
+    """Images whose alpha is 255 all over, stored or not: they need no alpha channel."""
+
+
+def texture_budget(textures: Sequence[TextureFacts]) -> TextureBudget:
+    total = sum(texture.gpu_bytes for texture in textures)
+    unused = sum(texture.gpu_bytes * texture.unused_share for texture in textures)
+    return TextureBudget(
+        images=float(len(textures)),
+        spare_gpu_bytes=sum(texture.spare_gpu_bytes for texture in textures),
+        unused_texel_share=unused / total if total else 0.0,
+        constant_images=float(sum(texture.constant for texture in textures)),
+        duplicate_images=float(sum(texture.same_as >= 0 for texture in textures)),
+        opaque_images=float(sum(texture.opaque for texture in textures)),
+    )

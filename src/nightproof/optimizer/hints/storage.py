@@ -1,0 +1,102 @@
+"""Hints about what is stored and read by nothing, and about image formats: told from the JSON alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nightproof.optimizer.hints.hint import Hint, Seen
+from nightproof.optimizer.hints.words import plural, size
+
+COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
+WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
+WORTH_BYTES = 20_000
+WORTH_PNG_BYTES = 500_000
+
+
+def about_storage(seen: Seen) -> Iterator[Hint]:
+    for attribute, what, why in (
+        ("TEXCOORD", "Texture coordinates", "no texture of their material reads them"),
+        ("TANGENT", "Tangents", "their material has no normal map"),
+    ):
+        found = _unread(seen.json, attribute)
+        spare = sum(_accessor_bytes(seen.json, index) for index in {index for _, index in found})
+        if spare >= WORTH_BYTES:
+            pointers = tuple(dict.fromkeys(pointer for pointer, _ in found))
+            count = f"{len(pointers)} {plural(len(pointers), 'primitive')}"
+            text = f"{what} of {count} take {size(spare)} before compression, and {why}. Leave them out."
+            yield Hint(text, "shape", 0.25, pointers[:16], saves_file_bytes=spare)
+    pngs, spent = _stored_images(seen.json, "image/png")
+    if spent >= WORTH_PNG_BYTES:
+        taken = f"{pngs} {plural(pngs, 'image')} in PNG {'takes' if pngs == 1 else 'take'} {size(spent)} of the file"
+        text = f"{taken}; WebP or KTX2 would take far less."
+        yield Hint(text, "textures", 0.4)
+
+
+def _unread(json: Mapping[str, Any], attribute: str) -> list[tuple[str, int]]:
+    """(Pointer of the primitive, accessor) of what no material of the primitive reads."""
+    found = []
+    materials = _list(json.get("materials"))
+    for m, mesh in enumerate(_list(json.get("meshes"))):
+        for p, primitive in enumerate(_list(_get(mesh, "primitives"))):
+            attributes = _get(primitive, "attributes")
+            if not isinstance(attributes, dict):
+                continue
+            own = [materials[i] for i in _materials_of(primitive) if isinstance(i, int) and 0 <= i < len(materials)]
+            sets, tangents = _reads(own)
+            for name, index in attributes.items():
+                kind, _, number = str(name).partition("_")
+                unread = number not in sets if kind == "TEXCOORD" else not tangents
+                if kind == attribute and isinstance(index, int) and unread:
+                    found.append((f"/meshes/{m}/primitives/{p}", index))
+    return found
+
+
+def _materials_of(primitive: Any) -> list[Any]:
+    variants = _get(_get(_get(primitive, "extensions"), "KHR_materials_variants"), "mappings")
+    return [_get(primitive, "material"), *(_get(mapping, "material") for mapping in _list(variants))]
+
+
+def _reads(value: Any) -> tuple[set[str], bool]:
+    """UV sets that anything in `value` reads, extensions we have never heard of included; and whether tangents."""
+    sets, tangents = set[str](), False
+    stack = [("", value)]
+    while stack:
+        name, item = stack.pop()
+        if isinstance(item, list):
+            stack.extend((name, part) for part in item)
+        elif isinstance(item, dict):
+            if "index" in item:
+                moved = _get(_get(item, "extensions"), "KHR_texture_transform")
+                sets.add(str(_get(moved, "texCoord") or item.get("texCoord", 0)))
+                sets.add(str(item.get("texCoord", 0)))
+            tangents = tangents or "normaltexture" in name.lower() or "anisotropy" in name.lower()
+            stack.extend((str(key), part) for key, part in item.items())
+    return sets, tangents
+
+
+def _accessor_bytes(json: Mapping[str, Any], index: int) -> int:
+    accessors = _list(json.get("accessors"))
+    accessor = accessors[index] if 0 <= index < len(accessors) else {}
+    count = _get(accessor, "count")
+    each = COMPONENT_BYTES.get(_get(accessor, "componentType"), 0) * WIDTHS.get(_get(accessor, "type"), 0)
+    return each * count if isinstance(count, int) and count > 0 else 0
+
+
+def _stored_images(json: Mapping[str, Any], mime: str) -> tuple[int, int]:
+    views = _list(json.get("bufferViews"))
+    sizes = [
+        _get(views[view], "byteLength")
+        for image in _list(json.get("images"))
+        if _get(image, "mimeType") == mime and isinstance(view := _get(image, "bufferView"), int) and view < len(views)
+    ]
+    known = [size for size in sizes if isinstance(size, int)]
+    return len(known), sum(known)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _get(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, dict) else None
