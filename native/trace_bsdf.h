@@ -11,6 +11,7 @@ namespace nightproof {
 namespace NIGHTPROOF_ISA {
 
 constexpr float kLeastAlpha = 1e-3f;
+constexpr float kCoatEta = 1.5f;  // the index of refraction of KHR_materials_clearcoat, fixed by the extension
 
 struct Bsdf {
     int kind;

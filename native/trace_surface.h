@@ -1,6 +1,6 @@
 // From a hit to everything that shading asks of a point: place, normals, material values.
 #pragma once
-#include "trace_sampler.h"
+#include "trace_bsdf.h"
 #include "trace_textures.h"
 
 namespace nightproof {
@@ -55,12 +55,6 @@ static inline float opacity(const SceneView& scene, const Triangle& triangle, We
     return material.alpha_mode == kBlend ? saturate(alpha) : 1.f;
 }
 
-static inline Vec3 emission(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material) {
-    if (material.emissive_texture.texture < 0) return material.emissive;
-    const Texel t = look_up(scene, triangle, w, material.emissive_texture);
-    return material.emissive * vec(t.r, t.g, t.b);
-}
-
 static inline Vec3 geometric_normal(const SceneView& scene, const Triangle& triangle) {
     const Vec3 a = scene.corners[triangle.corner[0]].position;
     return normalize(cross(scene.corners[triangle.corner[1]].position - a, scene.corners[triangle.corner[2]].position - a));
@@ -112,6 +106,29 @@ static inline Vec3 bump(const SceneView& scene, const Triangle& triangle, Weight
     const Texel texel = look_up(scene, triangle, w, use);
     const Vec3 m{(texel.r * 2 - 1) * use.scale, (texel.g * 2 - 1) * use.scale, texel.b * 2 - 1};
     return normalize(plane.along * m.x + plane.side * m.y + n * m.z);
+}
+
+// What a clear coat passes of the light from below it towards a viewer.
+static inline float coat_passes(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material,
+                                Vec3 viewer) {
+    Vec3 n = normalize(blend(w, scene.corners[triangle.corner[0]].normal, scene.corners[triangle.corner[1]].normal,
+                             scene.corners[triangle.corner[2]].normal));
+    if (dot(n, geometric_normal(scene, triangle)) < 0.f) n = -n;
+    if (material.coat_normal_texture.texture >= 0) n = bump(scene, triangle, w, material.coat_normal_texture, n);
+    float far, factor = material.coat;
+    if (material.coat_texture.texture >= 0) factor *= look_up(scene, triangle, w, material.coat_texture).r;
+    return 1.f - factor * fresnel(low(magnitude(dot(n, viewer)), 1.f), kCoatEta, &far);
+}
+
+// Light that leaves towards a viewer, whatever arrives.
+static inline Vec3 emission(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material, Vec3 viewer) {
+    Vec3 glow = material.emissive;
+    if (material.emissive_texture.texture >= 0) {
+        const Texel t = look_up(scene, triangle, w, material.emissive_texture);
+        glow = glow * vec(t.r, t.g, t.b);
+    }
+    if (material.kind != kLayered || !(material.coat > 0.f)) return glow;
+    return glow * coat_passes(scene, triangle, w, material, viewer);
 }
 
 // Interpolated normals may face away from a viewer who sees the triangle; tilt them just enough to be seen.

@@ -239,7 +239,7 @@ NIGHTPROOF_INLINE Surfaces surfaces_at(const SceneView& scene, const Flight& f, 
     for (int k = 0; k < kWide; ++k) {
         const Material& m = *s.material[k];
         if (black(m.emissive) || !(wanted >> k & 1) || !(s.front[k] || m.double_sided)) continue;
-        const Vec3 glow = emission(scene, *triangle[k], {wa[k], wb[k], wc[k]}, m);
+        const Vec3 glow = emission(scene, *triangle[k], {wa[k], wb[k], wc[k]}, m, lane(viewer, k));
         if (black(glow)) continue;
         put(s.glow, k, glow);
         s.glowing |= 1u << k;
