@@ -75,6 +75,12 @@ def test_a_sheet_passes_light_from_behind(turned):
     assert middle(half, None, None, lights=(front,)) == pytest.approx(0.75, rel=0.02)
 
 
+def test_a_lamp_behind_a_sheet_is_chosen():
+    """Of a lamp with a place, five metres behind: intensity / distance² · colour / π."""
+    lamp = PunctualLight("point", (1.0, 1.0, 1.0), 25 * np.pi, position_m=(0.0, 0.0, -5.0))
+    np.testing.assert_allclose(middle(SHEET, None, None, lights=(lamp,)), (0.8, 0.4, 0.2), rtol=0.03)
+
+
 def test_what_a_sheet_scatters_finds_the_sky_behind_it():
     """As much by its own sampling as by that of lights: an even sky gives its colour."""
     np.testing.assert_allclose(middle(SHEET), (0.8, 0.4, 0.2), rtol=0.02)
