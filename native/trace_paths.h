@@ -25,6 +25,7 @@ struct Path {
     int layers;        // panes passed
     bool guided;       // albedo and normal are final
     bool direct;       // nothing scattered yet
+    uint32_t color;    // 1 … 3: the only channel left, since glass has spread the light; 0: all
     Hit hit;
     PathResult* result;
 };
@@ -84,7 +85,15 @@ static inline Vec3 emitted(const SceneView& scene, const Surface& s, Vec3 viewer
     return emission(scene, scene.triangles[s.triangle], s.w, *s.material, viewer);
 }
 
-static inline Bsdf bsdf_at(const Surface& s, bool inside) {
+// Glass that spreads colours sends each another way, so a path follows one. Which one takes turns over a pixel's samples.
+static inline void follow_one_color(Path& path) {
+    if (path.color) return;
+    path.color = 1 + (mix(path.seed ^ 0x1b873593u) + path.index) % 3;
+    const Vec3 t = path.throughput * 3.f;
+    path.throughput = vec(path.color == 1 ? t.x : 0.f, path.color == 2 ? t.y : 0.f, path.color == 3 ? t.z : 0.f);
+}
+
+static inline Bsdf bsdf_at(const Surface& s, bool inside, uint32_t color) {
     Bsdf b;
     b.kind = s.material->kind == kPlate ? static_cast<int>(kPrincipled) : s.material->kind;
     b.base = s.base;
@@ -93,7 +102,9 @@ static inline Bsdf bsdf_at(const Surface& s, bool inside) {
     b.metallic = s.metallic;
     b.transmission = s.transmission;
     b.inside = inside;
-    b.eta = inside ? 1.f / s.material->eta : s.material->eta;
+    float eta = s.material->eta;
+    if (s.material->spread > 0.f) eta = high(eta + s.material->spread * (static_cast<float>(color) - 2.f), 1.f);
+    b.eta = inside ? 1.f / eta : eta;
     return b;
 }
 
@@ -322,7 +333,8 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
             return false;
         }
     }
-    const Bsdf bsdf = bsdf_at(s, inside);
+    if (material.spread > 0.f) follow_one_color(path);
+    const Bsdf bsdf = bsdf_at(s, inside, path.color);
     float grain;
     const Frame frame = frame_at(scene, s, &grain);
     const Layers layers = layers_at(scene, s, frame, bsdf, grain, -path.direction);

@@ -50,6 +50,7 @@ Material material_of(const nb::dict& d) {
     m.alpha_cutoff = number(d, "alpha_cutoff");
     m.emissive = triple(d["emissive"]);
     m.extinction = triple(d["extinction"]);
+    m.spread = number(d, "spread");
     m.double_sided = nb::cast<bool>(d["double_sided"]);
     m.base_texture = use_of(d["base_texture"]);
     m.metal_rough_texture = use_of(d["metal_rough_texture"]);

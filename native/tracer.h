@@ -77,6 +77,7 @@ struct Material {
     float alpha_cutoff;
     Vec3 emissive;
     Vec3 extinction;  // per metre, inside volumes
+    float spread;     // of the index of refraction in volumes: so much less for red, more for blue
     bool double_sided;
     bool textured;  // base colour, metal and roughness or normals
     TextureUse base_texture, metal_rough_texture, normal_texture, emissive_texture, transmission_texture;

@@ -188,8 +188,8 @@ def audit(
 def without_layers(flat: FlatScene) -> tuple[FlatScene, tuple[str, ...]]:
     """The scene as both renderers know it alike, and a note about what was taken off.
 
-    Grain, sheen and coats are glTF's own in our tracer, and Disney's in Mitsuba: close, not the same. Films, diffuse
-    transmission and a reflectance with a colour or a map of its own Mitsuba lacks.
+    Grain, sheen and coats are glTF's own in our tracer, and Disney's in Mitsuba: close, not the same. Films,
+    dispersion, diffuse transmission and a reflectance with a colour or a map of its own Mitsuba lacks.
     """
     layered = [material.name or f"material {i}" for i, material in enumerate(flat.materials) if material.layered]
     if not layered:
@@ -203,7 +203,15 @@ def without_layers(flat: FlatScene) -> tuple[FlatScene, tuple[str, ...]]:
 
 
 def _bare(material: Material) -> Material:
-    plain = replace(material, clearcoat=None, sheen=None, anisotropy=None, iridescence=None, diffuse_transmission=None)
+    plain = replace(
+        material,
+        clearcoat=None,
+        sheen=None,
+        anisotropy=None,
+        iridescence=None,
+        diffuse_transmission=None,
+        dispersion=0.0,
+    )
     if not plain.layered:
         return plain
     white = (1.0, 1.0, 1.0)

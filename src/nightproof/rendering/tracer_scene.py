@@ -96,6 +96,7 @@ def _material(material: Material) -> dict[str, Any]:
         "alpha_cutoff": material.alpha_cutoff,
         "emissive": material.emissive,
         "extinction": _extinction(material),
+        "spread": 0.025 * material.dispersion * (material.ior - 1) if kind_of(material) == VOLUME else 0.0,
         "double_sided": material.double_sided,
         "base_texture": _use(material.base_color_texture),
         "metal_rough_texture": _use(material.metallic_roughness_texture),

@@ -148,6 +148,8 @@ class Material:
     """0: thin-walled (no refraction). > 0: the mesh bounds a volume (KHR_materials_volume)."""
     attenuation_color: tuple[float, float, float] = (1.0, 1.0, 1.0)
     attenuation_distance_m: float = float("inf")
+    dispersion: float = 0.0
+    """KHR_materials_dispersion: 20 over the Abbe number of a volume."""
     specular: float = 1.0
     """KHR_materials_specular. 0 with metallic 0 makes the material plainly Lambertian."""
     specular_color: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -181,11 +183,12 @@ class Material:
             "anisotropy": self.anisotropy,
             "clearcoat": self.clearcoat,
             "diffuse_transmission": self.diffuse_transmission,
+            "dispersion": self.dispersion if self.transmission > 0 and self.thickness_m > 0 else None,
             "iridescence": self.iridescence,
             "sheen": self.sheen,
-            "specular": self._tinted or None,
+            "specular": self._tinted,
         }
-        return tuple(f"KHR_materials_{name}" for name, value in there.items() if value is not None)
+        return tuple(f"KHR_materials_{name}" for name, value in there.items() if value)
 
     @property
     def _tinted(self) -> bool:

@@ -68,6 +68,7 @@ def read_material(fields: Fields, table: TextureTable) -> Material:
 
 def _not_traced(material: Material, unknown: set[str]) -> set[str]:
     """Of the extensions in use and what could not be read, what the tracer does not show as glTF says."""
+    unknown = unknown - {"KHR_materials_dispersion"}  # traced in volumes, and nothing elsewhere
     if material.transmission > 0:  # layers are left out there, and one index of refraction stands for what is reflected
         return unknown | ({SPECULAR} & set(material.layers))
     # A body that scatters within is more than a sheet.
@@ -143,6 +144,9 @@ class _Reader:
             "attenuation_color": extension.numbers("attenuationColor", 3, (1.0, 1.0, 1.0)),
             "attenuation_distance_m": distance if distance > 0 else float("inf"),
         }
+
+    def dispersion(self, extension: Fields) -> dict[str, Any]:
+        return {"dispersion": extension.number("dispersion", 0.0, 0)}
 
     def specular(self, extension: Fields) -> dict[str, Any]:
         factor = extension.number("specularFactor", 1.0, 0, 1)
@@ -231,6 +235,7 @@ _EXTENSIONS: dict[str, Callable[[_Reader, Fields], dict[str, Any]]] = {
     "KHR_materials_ior": _Reader.ior,
     "KHR_materials_volume": _Reader.volume,
     "KHR_materials_specular": _Reader.specular,
+    "KHR_materials_dispersion": _Reader.dispersion,
     "KHR_materials_clearcoat": _Reader.clearcoat,
     "KHR_materials_sheen": _Reader.sheen,
     "KHR_materials_anisotropy": _Reader.anisotropy,
