@@ -30,6 +30,7 @@ from nightproof.scenes.camera import Camera, look_at
 from nightproof.scenes.environment import named_environment
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.flatten import flatten
+from nightproof.scenes.glb import parse_document, split_glb, write_glb
 from nightproof.scenes.gltf import load_gltf
 from threejs_lit import show_lit
 from threejs_view import ViewFailed
@@ -118,6 +119,17 @@ def mitsuba(flat: FlatScene, camera: Camera) -> tuple[np.ndarray, tuple[str, ...
     return denoise(picture.color, picture.albedo, picture.normal, threads=1), peer.notes
 
 
+def for_threejs(glb: bytes) -> bytes:
+    """The file with every KTX2 image named as KHR_texture_basisu wants it; some files name them as plain sources."""
+    text, binary = split_glb(glb)
+    json = parse_document(text)
+    for texture in json.get("textures", []):
+        if "source" in texture and json["images"][texture["source"]].get("mimeType") == "image/ktx2":
+            texture.setdefault("extensions", {})["KHR_texture_basisu"] = {"source": texture.pop("source")}
+            json["extensionsUsed"] = sorted({*json.get("extensionsUsed", []), "KHR_texture_basisu"})
+    return write_glb(json, binary or b"")
+
+
 def measure(name: str, glb: Path, view: View, size: tuple[int, int], out: Path) -> None:
     environment = named_environment("studio")
     document = load_gltf(glb)
@@ -129,7 +141,7 @@ def measure(name: str, glb: Path, view: View, size: tuple[int, int], out: Path) 
     theirs, notes = mitsuba(flat, camera)
     far_m = float(np.linalg.norm(camera.position_m)) + 4 * flat.diagonal_m
     try:
-        real_time = show_lit(glb.read_bytes(), camera, environment, far_m=far_m)
+        real_time = show_lit(for_threejs(glb.read_bytes()), camera, environment, far_m=far_m)
     except ViewFailed as error:
         print(f"{name:24} three.js: {error}")
         real_time = np.zeros_like(whole)

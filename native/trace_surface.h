@@ -167,6 +167,11 @@ static inline Surface surface_at(const SceneView& scene, uint32_t index, float u
     }
     if (material.transmission > 0.f && material.transmission_texture.texture >= 0)
         s.transmission *= look_up(scene, triangle, s.w, material.transmission_texture).r;
+    if (material.kind == kPlate && s.metallic > 0.f) {
+        // Metal lets nothing pass: the pane has the rest, and what is opaque is so much more of metal.
+        s.transmission *= 1.f - s.metallic;
+        s.metallic = low(s.metallic / high(1.f - s.transmission, 1e-6f), 1.f);
+    }
     return s;
 }
 
