@@ -61,8 +61,14 @@ BALLS: dict[str, dict[str, Any]] = {
 }
 
 
-def ball(material: dict[str, Any]) -> bytes:
-    """A GLB with a ball of radius 1 m; texture coordinates run round its poles."""
+BY_LAMP = ("plastic", "lacquer", "velvet", "brushed steel", "tinted", "dull", "film on plastic", "film on steel")
+"""Shown by a lamp as well: for that real time takes each lobe as it is, where a prefiltered map is near to it."""
+LAMP = {"type": "point", "intensity": 60.0}
+LAMP_M = (2.5, 2.0, 4.0)
+
+
+def ball(material: dict[str, Any], *, by_lamp: bool = False) -> bytes:
+    """A GLB with a ball of radius 1 m, and a lamp if asked for; texture coordinates run round its poles."""
     t, p = np.meshgrid(np.linspace(0, np.pi, RINGS + 1), np.linspace(0, 2 * np.pi, 2 * RINGS + 1), indexing="ij")
     points = np.stack([np.sin(t) * np.sin(p), np.cos(t), np.sin(t) * np.cos(p)], -1).reshape(-1, 3).astype(np.float32)
     uv = np.stack([p / (2 * np.pi), t / np.pi], -1).reshape(-1, 2).astype(np.float32)
@@ -95,6 +101,11 @@ def ball(material: dict[str, Any]) -> bytes:
         ],
         "buffers": [{"byteLength": offsets[-1]}],
     }
+    if by_lamp:
+        document["extensionsUsed"].append("KHR_lights_punctual")
+        document["extensions"] = {"KHR_lights_punctual": {"lights": [LAMP]}}
+        document["nodes"].append({"translation": LAMP_M, "extensions": {"KHR_lights_punctual": {"light": 0}}})
+        document["scenes"] = [{"nodes": [0, 1]}]
     if not document["extensionsUsed"]:
         del document["extensionsUsed"]
     return write_glb(document, b"".join(chunks))

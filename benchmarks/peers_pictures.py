@@ -3,9 +3,9 @@
     python benchmarks/peers_pictures.py [balls] [scenes] [--only NAME ...] [--out FOLDER]
 
 Under the studio light, one exposure per view, no tone curve. Mitsuba shows the whole light, ours at full depth beside
-it. three.js lights from a prefiltered map: no shadows, no light from one surface to another. So it is compared with ours
-at one bounce (direct light), and by balls, which have neither. Figures are of pixels that show geometry. Sheets go to
-build/peers: ours, Mitsuba, ours direct, three.js, and the latter two's difference × 4. Needs Chromium, npm and Mitsuba.
+it. three.js lights from a prefiltered map: no shadows, no light from surface to surface. So it is compared with ours
+at one bounce (direct light), and by balls, which have neither. Figures are of pixels that show geometry. Sheets in
+build/peers: ours, Mitsuba, ours direct, three.js, the latter two's difference × 4. Needs Chromium, npm and Mitsuba.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from material_balls import BALLS, ball
+from material_balls import BALLS, BY_LAMP, ball
 from nightproof.kernels.metrics import compare
 from nightproof.kernels.rays import RayCaster
 from nightproof.rendering.auditor_probe import probe
@@ -55,16 +55,17 @@ class View:
     fill: float = 1.0
 
 
+BALL, BALL_PX = View(0, 10, 1.6), (160, 160)
 SCENES = {
-    "TransmissionTest": View(0, 5, 1.25),
+    "TransmissionTest": View(0, 8, 2.6),
     "GlassVaseFlowers": View(20, 15, 1.2),
-    "ClearcoatWicker": View(30, 25, 1.1),
-    "SheenChair": View(35, 15, 1.15),
-    "AlphaBlendModeTest": View(10, 10, 1.3),
-    "AnisotropyBarnLamp_ktx2": View(35, 5, 1.2),
-    "ToyCar": View(40, 25, 1.2),
-    "AnimateAllTheThings": View(0, 20, 1.2),
-    "WaterBottle": View(150, 10, 1.2),
+    "ClearcoatWicker": View(30, 25, 1.7),
+    "SheenChair": View(35, 15, 1.3),
+    "AlphaBlendModeTest": View(10, 10, 1.5),
+    "AnisotropyBarnLamp_ktx2": View(35, 5, 1.3),
+    "ToyCar": View(40, 22, 1.7),
+    "AnimateAllTheThings": View(0, 28, 1.9),
+    "WaterBottle": View(150, 10, 0.95),
     "MaterialsVariantsShoe": View(60, 25, 1.4),
     "LightsPunctualLamp": View(20, 15, 1.1),
 }
@@ -130,8 +131,8 @@ def for_threejs(glb: bytes) -> bytes:
     return write_glb(json, binary or b"")
 
 
-def measure(name: str, glb: Path, view: View, size: tuple[int, int], out: Path) -> None:
-    environment = named_environment("studio")
+def measure(name: str, glb: Path, view: View, size: tuple[int, int], out: Path, light: str = "studio") -> None:
+    environment = named_environment(light)
     document = load_gltf(glb)
     flat = replace(flatten(document), environment=environment)
     camera = camera_of(flat, view, *size)
@@ -175,7 +176,12 @@ def main() -> int:
         if not given.only or name in given.only:
             path = given.out / "ball.glb"
             path.write_bytes(ball(material))
-            measure(name, path, View(0, 10, 1.35), (192, 192), given.out)
+            measure(name, path, BALL, BALL_PX, given.out)
+    for name in BY_LAMP if "balls" in given.what else ():
+        if not given.only or name in given.only:
+            path = given.out / "ball.glb"
+            path.write_bytes(ball(BALLS[name], by_lamp=True))
+            measure(f"{name} by lamp", path, BALL, BALL_PX, given.out, "none")
     for name, view in SCENES.items() if "scenes" in given.what else ():
         path = given.folder / f"{name}.glb"
         if path.exists() and (not given.only or name in given.only):
