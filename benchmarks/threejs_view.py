@@ -83,13 +83,7 @@ def show(
 
     `plugins`: a module whose exports are plugins for GLTFLoader; b"" for a loader without any.
     """
-    view = {
-        "width": camera.width_px * supersample,
-        "height": camera.height_px * supersample,
-        "fov": float(np.degrees(camera.yfov_rad)),
-        "matrix": np.asarray(camera.camera_to_world).T.ravel().tolist(),
-    }
-    answers: Queue[bytes] = Queue()
+    view = view_of(camera, supersample)
     ours = Path(str(resources.files("nightproof.pipelines.baking"))) / "threejs" / "nightproof-three.js"
     files = {
         "/page.html": PAGE.encode(),
@@ -97,6 +91,34 @@ def show(
         "/asset.glb": glb,
         "/plugins.js": ours.read_bytes() if plugins is None else plugins,
     }
+    answer = ask(files, timeout_s)
+    encoded = np.asarray(Image.open(BytesIO(answer)).convert("RGB"), np.float64) / 255
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    return averaged(linear, camera, supersample)
+
+
+def view_of(camera: Camera, supersample: int) -> dict[str, object]:
+    """A camera as the pages take it."""
+    return {
+        "width": camera.width_px * supersample,
+        "height": camera.height_px * supersample,
+        "fov": float(np.degrees(camera.yfov_rad)),
+        "matrix": np.asarray(camera.camera_to_world).T.ravel().tolist(),
+    }
+
+
+def averaged(fine: np.ndarray, camera: Camera, supersample: int) -> np.ndarray:
+    """(h · s, w · s, 3) as (h, w, 3)."""
+    shape = (camera.height_px, supersample, camera.width_px, supersample, 3)
+    return fine.reshape(shape).mean(axis=(1, 3))
+
+
+def ask(files: dict[str, bytes], timeout_s: float) -> bytes:
+    """What /page.html of `files` posts to /result. Other paths are looked up beside node_modules.
+
+    Raises `ViewFailed` if it posts an error, or nothing in time.
+    """
+    answers: Queue[bytes] = Queue()
     handler = partial(_Handler, files, answers, directory=str(install()))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, tempfile.TemporaryDirectory() as profile:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -116,14 +138,11 @@ def show(
             server.shutdown()
     if answer.startswith(b"error"):
         raise ViewFailed(answer.decode(errors="replace"))
-    encoded = np.asarray(Image.open(BytesIO(answer)).convert("RGB"), np.float64) / 255
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    shape = (camera.height_px, supersample, camera.width_px, supersample, 3)
-    return linear.reshape(shape).mean(axis=(1, 3))
+    return answer
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript"}
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript", ".wasm": "application/wasm"}
 
     def __init__(self, files: dict[str, bytes], answers: Queue[bytes], *args: object, **options: object) -> None:
         self._files, self._answers = files, answers

@@ -11,6 +11,7 @@ namespace nightproof {
 namespace NIGHTPROOF_ISA {
 
 constexpr float kLeastAlpha = 1e-3f;
+constexpr float kCoatEta = 1.5f;  // the index of refraction of KHR_materials_clearcoat, fixed by the extension
 
 struct Bsdf {
     int kind;
@@ -90,21 +91,18 @@ static inline Odds odds(const Bsdf& b, float cosine) {
     float far;
     const float f = fresnel(cosine, b.eta, &far);
     Odds o{0, 0, 0};
-    if (b.kind == kThinRough) {
-        o.diffuse = (1.f - b.transmission) * luminance(b.base);
-        o.reflect = b.transmission * f;
-        o.transmit = b.transmission * (1.f - f) * luminance(b.base);
-    } else if (b.inside) {
+    if (b.inside) {
         // Never 0: where the mean normal reflects totally, tilted facets still let some light out.
         o.reflect = high(f, 0.02f);
         o.transmit = high(1.f - f, 0.05f);
     } else {
-        const float volume = b.kind == kVolume ? (1.f - b.metallic) * b.transmission : 0.f;
-        const float diffuse = b.kind == kVolume ? (1.f - b.metallic) * (1.f - b.transmission) : 1.f - b.metallic;
+        const bool passes = b.kind == kVolume || b.kind == kThinRough;
+        const float volume = passes ? (1.f - b.metallic) * b.transmission : 0.f;
+        const float diffuse = passes ? (1.f - b.metallic) * (1.f - b.transmission) : 1.f - b.metallic;
         const float tint = luminance(b.base);
         o.diffuse = diffuse * tint;
         o.reflect = (1.f - b.metallic) * f + b.metallic * lerp(tint, 1.f, schlick_weight(cosine));
-        o.transmit = volume * (1.f - f) * root(tint);
+        o.transmit = volume * (1.f - f) * (b.kind == kThinRough ? tint : root(tint));
     }
     const float sum = o.diffuse + o.reflect + o.transmit;
     if (!(sum > 0.f)) return {0, 1, 0};
@@ -127,20 +125,14 @@ static inline Value bsdf_value(const Bsdf& b, Vec3 wi, Vec3 wo, const Odds& odds
         if (reflecting) value = {b.base * (kInvPi * wo.z), kInvPi * wo.z};
         return value;
     }
-    if (b.kind == kThinRough) {
-        const Vec3 over = vec(wo.x, wo.y, magnitude(wo.z));
+    if (b.kind == kThinRough && !reflecting) {
+        const Vec3 over = vec(wo.x, wo.y, -wo.z);
         const Vec3 m = normalize(wi + over);
         float far;
-        const float f = fresnel(dot(wi, m), b.eta, &far), alpha = reflecting ? b.alpha : thin_alpha(b);
+        const float f = fresnel(dot(wi, m), b.eta, &far), alpha = thin_alpha(b);
         const float visible = ggx(m, alpha) * smith(wi, alpha) / (4.f * wi.z);
-        if (reflecting) {
-            value.f = grey(b.transmission * f * visible * smith(over, alpha)) +
-                      disney_diffuse(b, wi.z, wo.z, dot(m, wo)) * (1.f - b.transmission);
-            value.pdf = odds.reflect * visible + odds.diffuse * kInvPi * wo.z;
-        } else {
-            value.f = b.base * (b.transmission * (1.f - f) * visible * smith(over, alpha));
-            value.pdf = odds.transmit * visible;
-        }
+        value.f = b.base * ((1.f - b.metallic) * b.transmission * (1.f - f) * visible * smith(over, alpha));
+        value.pdf = odds.transmit * visible;
         return value;
     }
     if (reflecting) {
@@ -156,7 +148,8 @@ static inline Value bsdf_value(const Bsdf& b, Vec3 wi, Vec3 wo, const Odds& odds
         value.f = tint * (visible * smith(wo, b.alpha));
         value.pdf = odds.reflect * visible;
         if (!b.inside) {
-            const float diffuse = (1.f - b.metallic) * (b.kind == kVolume ? 1.f - b.transmission : 1.f);
+            const bool passes = b.kind == kVolume || b.kind == kThinRough;
+            const float diffuse = (1.f - b.metallic) * (passes ? 1.f - b.transmission : 1.f);
             if (diffuse > 0.f) value.f = value.f + disney_diffuse(b, wi.z, wo.z, cos_d) * diffuse;
             value.pdf += odds.diffuse * kInvPi * wo.z;
         }

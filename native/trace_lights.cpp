@@ -91,7 +91,7 @@ void add_glowing_triangles(TraceScene::Parts& parts) {
         light.edge_v = minus(parts.corners[triangle.corner[2]].position, a);
         light.intensity = material.emissive;
         light.two_sided = material.double_sided;
-        light.textured = material.emissive_texture.texture >= 0;
+        light.textured = material.emissive_texture.texture >= 0 || (material.kind == kLayered && material.coat > 0.f);
         light.power = glow * light.area;
         if (!(light.area > 0.f)) continue;
         if (parts.light_of_triangle.empty()) parts.light_of_triangle.assign(parts.triangles.size(), kNone);

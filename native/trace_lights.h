@@ -190,7 +190,7 @@ static inline LightSample sample_triangle(const SceneView& scene, const Light& l
     s.radiance = light.intensity;
     if (light.textured) {
         const Triangle& triangle = scene.triangles[light.triangle];
-        s.radiance = emission(scene, triangle, w, scene.materials[triangle.material]);
+        s.radiance = emission(scene, triangle, w, scene.materials[triangle.material], -s.direction);
     }
     s.pdf = distance2 / (light.area * cosine);
     s.hittable = true;

@@ -25,6 +25,7 @@ struct Path {
     int layers;        // panes passed
     bool guided;       // albedo and normal are final
     bool direct;       // nothing scattered yet
+    uint32_t color;    // 1 … 3: the only channel left, since glass has spread the light; 0: all
     Hit hit;
     PathResult* result;
 };
@@ -79,12 +80,20 @@ static inline void escape(const SceneView& scene, Path& path) {
     guide(path, light, vec(0, 0, 0));
 }
 
-static inline Vec3 emitted(const SceneView& scene, const Surface& s) {
+static inline Vec3 emitted(const SceneView& scene, const Surface& s, Vec3 viewer) {
     if (black(s.material->emissive) || !(s.front || s.material->double_sided)) return grey(0);
-    return emission(scene, scene.triangles[s.triangle], s.w, *s.material);
+    return emission(scene, scene.triangles[s.triangle], s.w, *s.material, viewer);
 }
 
-static inline Bsdf bsdf_at(const Surface& s, bool inside) {
+// Glass that spreads colours sends each another way, so a path follows one. Which one takes turns over a pixel's samples.
+static inline void follow_one_color(Path& path) {
+    if (path.color) return;
+    path.color = 1 + (mix(path.seed ^ 0x1b873593u) + path.index) % 3;
+    const Vec3 t = path.throughput * 3.f;
+    path.throughput = vec(path.color == 1 ? t.x : 0.f, path.color == 2 ? t.y : 0.f, path.color == 3 ? t.z : 0.f);
+}
+
+static inline Bsdf bsdf_at(const Surface& s, bool inside, uint32_t color) {
     Bsdf b;
     b.kind = s.material->kind == kPlate ? static_cast<int>(kPrincipled) : s.material->kind;
     b.base = s.base;
@@ -93,7 +102,9 @@ static inline Bsdf bsdf_at(const Surface& s, bool inside) {
     b.metallic = s.metallic;
     b.transmission = s.transmission;
     b.inside = inside;
-    b.eta = inside ? 1.f / s.material->eta : s.material->eta;
+    float eta = s.material->eta;
+    if (s.material->spread > 0.f) eta = high(eta + s.material->spread * (static_cast<float>(color) - 2.f), 1.f);
+    b.eta = inside ? 1.f / eta : eta;
     return b;
 }
 
@@ -139,12 +150,22 @@ static inline Layers layers_at(const SceneView& scene, const Surface& s, const F
     const auto texel = [&](const TextureUse& use) {
         return use.texture >= 0 ? look_up(scene, triangle, s.w, use) : Texel{1, 1, 1, 1};
     };
+    const auto color = [&](Vec3 factor, const TextureUse& use) {
+        const Texel t = texel(use);
+        return factor * vec(t.r, t.g, t.b);
+    };
     set_grain(l, bsdf.alpha, grain);
-    if (!black(material.sheen)) {
-        const Texel color = texel(material.sheen_texture);
-        set_sheen(l, material.sheen * vec(color.r, color.g, color.b),
+    set_specular(l, material.specular * texel(material.specular_texture).a,
+                 color(material.specular_color, material.specular_color_texture));
+    if (material.film > 0.f)
+        set_film(l, material.film * texel(material.film_texture).r, material.film_ior,
+                 lerp(material.film_nm[0], material.film_nm[1], texel(material.film_thickness_texture).g));
+    if (material.passing > 0.f)
+        set_passing(l, material.passing * texel(material.passing_texture).a,
+                    color(material.passing_color, material.passing_color_texture));
+    if (!black(material.sheen))
+        set_sheen(l, color(material.sheen, material.sheen_texture),
                   material.sheen_roughness * texel(material.sheen_roughness_texture).a);
-    }
     if (material.coat > 0.f) {
         Vec3 n = s.front ? s.smooth : -s.smooth;
         if (material.coat_normal_texture.texture >= 0) n = bump(scene, triangle, s.w, material.coat_normal_texture, n);
@@ -209,8 +230,8 @@ static inline Pair shifted(Pair uv, int candidate) {
 }
 
 // Whether geometry and normals disagree about the side that light comes from. A coat judges by its own normal.
-static inline bool sides_differ(const Surface& s, bool above, Vec3 wo) {
-    return s.material->kind == kLayered ? !above : above != (wo.z > 0.f);
+static inline bool sides_differ(const Surface& s, const Layers& layers, bool above, Vec3 wo) {
+    return s.material->kind == kLayered && !(layers.passing > 0.f) ? !above : above != (wo.z > 0.f);
 }
 
 // Light from lights, for one shadow ray to confirm. Of several samples, spread evenly over lights and places, one is kept
@@ -227,7 +248,7 @@ static inline bool ask_light(const SceneView& scene, const Path& path, const Sur
         if (!(light.pdf > 0.f) || black(light.radiance)) continue;
         const Vec3 wo = to_local(frame, light.direction);
         const bool above = dot(light.direction, s.normal) > 0.f;
-        if (sides_differ(s, above, wo)) continue;
+        if (sides_differ(s, layers, above, wo)) continue;
         const Value value = scattering(bsdf, layers, wi, wo, odds);
         if (black(value.f)) continue;
         const float weight = light.hittable ? balance(light.pdf, value.pdf) : 1.f;
@@ -283,7 +304,7 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
         guide(path, s.base, s.shading);
         return false;
     }
-    const Vec3 glow = emitted(scene, s);
+    const Vec3 glow = emitted(scene, s, -path.direction);
     if (!black(glow)) {
         float weight = 1.f;
         if (path.pdf >= 0.f) {
@@ -312,13 +333,14 @@ static inline bool advance(const SceneView& scene, const PathSettings& settings,
             return false;
         }
     }
-    const Bsdf bsdf = bsdf_at(s, inside);
+    if (material.spread > 0.f) follow_one_color(path);
+    const Bsdf bsdf = bsdf_at(s, inside, path.color);
     float grain;
     const Frame frame = frame_at(scene, s, &grain);
     const Layers layers = layers_at(scene, s, frame, bsdf, grain, -path.direction);
     const Vec3 wi = to_local(frame, -path.direction);
     const Odds odds = lobe_odds(bsdf, layers, wi);
-    const bool both_sides = material.kind == kVolume || material.kind == kThinRough;
+    const bool both_sides = material.kind == kVolume || material.kind == kThinRough || layers.passing > 0.f;
     const Receiver at{s.position, both_sides ? grey(0) : s.shading};
     shadow->id = ray_id(path.seed, path.index, static_cast<uint32_t>(path.edges)) ^ 0x5bd1e995u;
     *asked = ask_light(scene, path, s, frame, bsdf, layers, odds, wi, at, samples, shadow->id, shadow);

@@ -119,6 +119,13 @@ BsdfQuery query_of(const nb::dict& d) {
         };
         q.sheen = triple("sheen");
         q.coat_normal = triple("coat_normal");
+        q.specular_color = triple("specular_color");
+        q.passing_color = triple("passing_color");
+        q.specular = nb::cast<float>(d["specular"]);
+        q.film = nb::cast<float>(d["film"]);
+        q.film_ior = nb::cast<float>(d["film_ior"]);
+        q.film_nm = nb::cast<float>(d["film_nm"]);
+        q.passing = nb::cast<float>(d["passing"]);
     }
     return q;
 }

@@ -50,6 +50,7 @@ Material material_of(const nb::dict& d) {
     m.alpha_cutoff = number(d, "alpha_cutoff");
     m.emissive = triple(d["emissive"]);
     m.extinction = triple(d["extinction"]);
+    m.spread = number(d, "spread");
     m.double_sided = nb::cast<bool>(d["double_sided"]);
     m.base_texture = use_of(d["base_texture"]);
     m.metal_rough_texture = use_of(d["metal_rough_texture"]);
@@ -73,6 +74,19 @@ Material material_of(const nb::dict& d) {
     m.coat_texture = use_of(d["coat_texture"]);
     m.coat_roughness_texture = use_of(d["coat_roughness_texture"]);
     m.coat_normal_texture = use_of(d["coat_normal_texture"]);
+    m.specular = number(d, "specular");
+    m.specular_color = triple(d["specular_color"]);
+    m.film = number(d, "film");
+    m.film_ior = number(d, "film_ior");
+    for (int i = 0; i < 2; ++i) m.film_nm[i] = nb::cast<float>(d["film_nm"][i]);
+    m.passing = number(d, "passing");
+    m.passing_color = triple(d["passing_color"]);
+    m.specular_texture = use_of(d["specular_texture"]);
+    m.specular_color_texture = use_of(d["specular_color_texture"]);
+    m.film_texture = use_of(d["film_texture"]);
+    m.film_thickness_texture = use_of(d["film_thickness_texture"]);
+    m.passing_texture = use_of(d["passing_texture"]);
+    m.passing_color_texture = use_of(d["passing_color_texture"]);
     return m;
 }
 

@@ -1,6 +1,6 @@
 // From a hit to everything that shading asks of a point: place, normals, material values.
 #pragma once
-#include "trace_sampler.h"
+#include "trace_bsdf.h"
 #include "trace_textures.h"
 
 namespace nightproof {
@@ -53,12 +53,6 @@ static inline float opacity(const SceneView& scene, const Triangle& triangle, We
     const float alpha = base_color(scene, triangle, w, material).a;
     if (material.alpha_mode == kMask) return alpha >= material.alpha_cutoff ? 1.f : 0.f;
     return material.alpha_mode == kBlend ? saturate(alpha) : 1.f;
-}
-
-static inline Vec3 emission(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material) {
-    if (material.emissive_texture.texture < 0) return material.emissive;
-    const Texel t = look_up(scene, triangle, w, material.emissive_texture);
-    return material.emissive * vec(t.r, t.g, t.b);
 }
 
 static inline Vec3 geometric_normal(const SceneView& scene, const Triangle& triangle) {
@@ -114,6 +108,29 @@ static inline Vec3 bump(const SceneView& scene, const Triangle& triangle, Weight
     return normalize(plane.along * m.x + plane.side * m.y + n * m.z);
 }
 
+// What a clear coat passes of the light from below it towards a viewer.
+static inline float coat_passes(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material,
+                                Vec3 viewer) {
+    Vec3 n = normalize(blend(w, scene.corners[triangle.corner[0]].normal, scene.corners[triangle.corner[1]].normal,
+                             scene.corners[triangle.corner[2]].normal));
+    if (dot(n, geometric_normal(scene, triangle)) < 0.f) n = -n;
+    if (material.coat_normal_texture.texture >= 0) n = bump(scene, triangle, w, material.coat_normal_texture, n);
+    float far, factor = material.coat;
+    if (material.coat_texture.texture >= 0) factor *= look_up(scene, triangle, w, material.coat_texture).r;
+    return 1.f - factor * fresnel(low(magnitude(dot(n, viewer)), 1.f), kCoatEta, &far);
+}
+
+// Light that leaves towards a viewer, whatever arrives.
+static inline Vec3 emission(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material, Vec3 viewer) {
+    Vec3 glow = material.emissive;
+    if (material.emissive_texture.texture >= 0) {
+        const Texel t = look_up(scene, triangle, w, material.emissive_texture);
+        glow = glow * vec(t.r, t.g, t.b);
+    }
+    if (material.kind != kLayered || !(material.coat > 0.f)) return glow;
+    return glow * coat_passes(scene, triangle, w, material, viewer);
+}
+
 // Interpolated normals may face away from a viewer who sees the triangle; tilt them just enough to be seen.
 static inline Vec3 seen_from(Vec3 n, Vec3 viewer) {
     constexpr float kGrazing = 1e-3f;
@@ -150,6 +167,11 @@ static inline Surface surface_at(const SceneView& scene, uint32_t index, float u
     }
     if (material.transmission > 0.f && material.transmission_texture.texture >= 0)
         s.transmission *= look_up(scene, triangle, s.w, material.transmission_texture).r;
+    if (material.kind == kPlate && s.metallic > 0.f) {
+        // Metal lets nothing pass: the pane has the rest, and what is opaque is so much more of metal.
+        s.transmission *= 1.f - s.metallic;
+        s.metallic = low(s.metallic / high(1.f - s.transmission, 1e-6f), 1.f);
+    }
     return s;
 }
 

@@ -203,7 +203,8 @@ NIGHTPROOF_INLINE LightSamples sample_places(const SceneView& scene, const uint3
     for (uint32_t b = textured; b; b &= b - 1) {
         const int i = first_of(b);
         const Triangle& triangle = scene.triangles[light[i]->triangle];
-        put(s.radiance, i, emission(scene, triangle, {1.f - su[i], wb[i], wc[i]}, scene.materials[triangle.material]));
+        put(s.radiance, i, emission(scene, triangle, {1.f - su[i], wb[i], wc[i]}, scene.materials[triangle.material],
+                                    -lane(s.direction, i)));
     }
     const Floats along = -dot(s.direction, vecs(12));
     const Floats cosine = pick(mask_of(two_sided), magnitude(along), along);

@@ -21,6 +21,7 @@ enum Number {
 };
 enum Word { kSeed, kIndex, kMedium, kSlot, kEdges, kLayers, kFlags, kCarriedWords, kHitTriangle = kCarriedWords, kWords };
 enum Flag : uint32_t { kDirect = 1, kGuided = 2 };
+constexpr uint32_t kColorShift = 2;  // above the flags: `Path::color`
 
 constexpr uint32_t kRoom = kPathBatch + kWide;
 
@@ -92,6 +93,7 @@ static inline Path path_of(const Flight& f, uint32_t i, PathResult* results) {
     p.layers = static_cast<int>(f.word[kLayers][i]);
     p.guided = f.word[kFlags][i] & kGuided;
     p.direct = f.word[kFlags][i] & kDirect;
+    p.color = f.word[kFlags][i] >> kColorShift;
     p.hit = {f.number[kDistance][i], f.number[kU][i], f.number[kV][i], f.word[kHitTriangle][i]};
     p.result = results + f.word[kSlot][i];
     return p;
@@ -108,7 +110,7 @@ static inline void put(Flight& f, uint32_t i, const Path& p) {
     f.word[kMedium][i] = p.medium;
     f.word[kEdges][i] = static_cast<uint32_t>(p.edges);
     f.word[kLayers][i] = static_cast<uint32_t>(p.layers);
-    f.word[kFlags][i] = (p.guided ? kGuided : 0u) | (p.direct ? kDirect : 0u);
+    f.word[kFlags][i] = (p.guided ? kGuided : 0u) | (p.direct ? kDirect : 0u) | p.color << kColorShift;
 }
 
 static inline void push(Shadows& all, const Shadow& shadow, uint32_t slot) {
@@ -239,7 +241,7 @@ NIGHTPROOF_INLINE Surfaces surfaces_at(const SceneView& scene, const Flight& f, 
     for (int k = 0; k < kWide; ++k) {
         const Material& m = *s.material[k];
         if (black(m.emissive) || !(wanted >> k & 1) || !(s.front[k] || m.double_sided)) continue;
-        const Vec3 glow = emission(scene, *triangle[k], {wa[k], wb[k], wc[k]}, m);
+        const Vec3 glow = emission(scene, *triangle[k], {wa[k], wb[k], wc[k]}, m, lane(viewer, k));
         if (black(glow)) continue;
         put(s.glow, k, glow);
         s.glowing |= 1u << k;

@@ -64,7 +64,7 @@ enum Kind : int {
     kThinRough = 3,   // rough pane without refraction
     kPlate = 4,       // smooth pane (seen and lit straight through) blended with the opaque lobe
     kUnlit = 5,       // base colour seen directly, black to the light
-    kLayered = 6,     // principled with grain, sheen or coat
+    kLayered = 6,     // principled with grain, sheen, coat or film, a reflectance of its own, or light passing diffusely
 };
 
 struct Material {
@@ -72,11 +72,12 @@ struct Material {
     int alpha_mode;
     float base_color[4];
     float metallic, roughness;
-    float eta;  // index of refraction, from ior and specular
+    float eta;  // index of refraction; from ior and specular, but for kLayered from ior alone
     float transmission;
     float alpha_cutoff;
     Vec3 emissive;
     Vec3 extinction;  // per metre, inside volumes
+    float spread;     // of the index of refraction in volumes: so much less for red, more for blue
     bool double_sided;
     bool textured;  // base colour, metal and roughness or normals
     TextureUse base_texture, metal_rough_texture, normal_texture, emissive_texture, transmission_texture;
@@ -91,6 +92,13 @@ struct Material {
     float sheen_roughness;
     float coat, coat_roughness;
     TextureUse grain_texture, sheen_texture, sheen_roughness_texture, coat_texture, coat_roughness_texture, coat_normal_texture;
+    float specular;
+    Vec3 specular_color;
+    float film, film_ior, film_nm[2];  // thickness where its texture is black, and white
+    float passing;                     // diffuse transmission
+    Vec3 passing_color;
+    TextureUse specular_texture, specular_color_texture, film_texture, film_thickness_texture, passing_texture,
+        passing_color_texture;
 };
 
 enum LightKind : int { kTriangleLight = 0, kPointLight = 1, kSpotLight = 2, kDirectionalLight = 3 };
@@ -108,7 +116,7 @@ struct Light {
     Vec3 intensity;   // candela or lux; radiance of triangles that glow evenly
     float power;      // weight in sampling
     uint32_t triangle;  // of a kTriangleLight
-    bool two_sided, textured;  // triangles: whether the back glows too; whether the glow must be looked up
+    bool two_sided, textured;  // triangles: whether the back glows too; whether it glows unevenly, by place or direction
 };
 
 // A node of the tree over lights that have a place. Leaves hold one light. Vector code reads the first 12 numbers.
@@ -220,6 +228,8 @@ struct BsdfQuery {
     bool wide;  // by the code for eight at a time; opaque kinds only
     float grain, coat, coat_roughness, sheen_roughness;  // of kLayered
     Vec3 sheen, coat_normal;
+    float specular, film, film_ior, film_nm, passing;
+    Vec3 specular_color, passing_color;
 };
 void bsdf_values(const BsdfQuery&, const float* directions, size_t count, float* values);
 void bsdf_samples(const BsdfQuery&, Vec3 viewer, const float* uniforms, size_t count, float* samples);

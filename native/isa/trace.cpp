@@ -20,7 +20,8 @@ void surface_points(const SceneView& scene, const SurfaceQuery* queries, size_t 
         const SurfaceQuery& q = queries[i];
         const Surface s = surface_at(scene, q.triangle, q.u, q.v, -q.direction);
         const Triangle& triangle = scene.triangles[q.triangle];
-        const Vec3 glow = s.front || s.material->double_sided ? emission(scene, triangle, s.w, *s.material) : grey(0);
+        const Vec3 glow = s.front || s.material->double_sided ? emission(scene, triangle, s.w, *s.material, -q.direction)
+                                                             : grey(0);
         answers[i] = {s.position, s.normal, s.shading, s.base, glow, opacity(scene, triangle, s.w, *s.material),
                       s.roughness, s.metallic};
     }
@@ -37,6 +38,9 @@ Layers layers_of(const BsdfQuery& q) {
     set_grain(l, high(q.roughness * q.roughness, kLeastAlpha), q.grain);
     set_sheen(l, q.sheen, q.sheen_roughness);
     set_coat(l, q.coat, q.coat_roughness, normalize(q.coat_normal));
+    set_specular(l, q.specular, q.specular_color);
+    set_film(l, q.film, q.film_ior, q.film_nm);
+    set_passing(l, q.passing, q.passing_color);
     return l;
 }
 

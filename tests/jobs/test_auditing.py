@@ -34,6 +34,9 @@ def test_every_unknown_material_is_named_once_whoever_renders():
     assert unseen_sentences((), "native") == ()
     (layer,) = unseen_sentences((), "native", (COAT,))
     assert COAT in layer and "no second renderer" in layer
+    shown, lost = unseen_sentences((COAT,), "mitsuba", (RAINBOW, "KHR_materials_sheen"))
+    assert COAT in shown and "KHR_materials_sheen" in shown and "Mitsuba rendered" in shown
+    assert RAINBOW in lost and "does not speak of it" in lost  # our lobes are not in Mitsuba's pictures
 
 
 def opened(path):
@@ -96,10 +99,11 @@ def test_a_lost_coat_shows_in_the_judged_pictures(tmp_path):
 
 @pytest.mark.skipif(not probe().variant, reason="Mitsuba does not run here")
 def test_the_audit_leaves_layers_out_of_both_pictures_and_says_so(tmp_path):
-    coated = opened(dark_floor(tmp_path / "source.glb", True))
+    rainbow = {RAINBOW: {"iridescenceFactor": 1}, "KHR_materials_specular": {"specularColorFactor": [9, 1, 1]}}
+    coated = opened(dark_floor(tmp_path / "source.glb", True, rainbow))
     found = audit_scene(coated, policy="draft", seed=1, threads=1)
     assert found.verdict == "agrees" and found.references == "native"
-    assert any("without clearcoat" in note for note in found.notes)
+    assert any("without clearcoat, iridescence, specular" in note for note in found.notes)
     assert any(COAT in sentence for sentence in found.unseen)
 
 
@@ -108,3 +112,5 @@ def test_a_coat_on_glass_is_left_to_mitsuba(tmp_path):
     assert unknown_materials(glass.flat) == (COAT,) and layers_in_use(glass.flat) == ()
     opaque = opened(dark_floor(tmp_path / "opaque.glb", True))
     assert unknown_materials(opaque.flat) == () and layers_in_use(opaque.flat) == (COAT,)
+    film = opened(dark_floor(tmp_path / "film.glb", True, {RAINBOW: {"iridescenceFactor": 0.5}}))
+    assert unknown_materials(film.flat) == () and layers_in_use(film.flat) == (COAT, RAINBOW)

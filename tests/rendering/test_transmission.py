@@ -9,6 +9,8 @@ from handmade import LAMBERT, box, quad, scene, sphere, uniform_environment
 from nightproof.rendering.tracer import Tracer
 from nightproof.scenes.camera import look_at
 from nightproof.scenes.flat import Environment, Material, PunctualLight, Texture, TextureUse
+from nightproof.scenes.flatten import flatten
+from nightproof.scenes.gltf import parse_glb, write_glb
 
 BLACK = replace(LAMBERT, base_color=(0.0, 0.0, 0.0, 1.0))
 WALL = quad([-9, -9, 0], [9, -9, 0], [9, 9, 0], [-9, 9, 0])
@@ -103,6 +105,75 @@ def test_glass_bends_as_snell_says():
     straight = replace(glass, ior=1.0001)
     flat = scene((block, straight), (marks, glowing), textures=flat.textures, uv=uv)
     assert seen(flat, 256, view)[0] < 0.05
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_colours_part_as_snell_says(plain):
+    """As the block above; each channel lands where its own index of refraction sends it."""
+    ior, dispersion, depth = 1.5, 8.0, 2.0
+    glass = Material(
+        base_color=(1, 1, 1, 1), metallic=0, roughness=0, transmission=1, ior=ior, thickness_m=1.0,
+        dispersion=dispersion,
+    )  # fmt: skip
+    indices = ior + np.array([-1, 0, 1]) * 0.025 * dispersion * (ior - 1)
+    offsets = depth * np.tan(np.arcsin(np.sin(np.pi / 4) / indices))
+    assert np.diff(-offsets).min() > 0.06
+    block = box([-8, -depth, -8], [8, 0, 8])
+    marks = quad([-9, -depth - 0.01, 9], [9, -depth - 0.01, 9], [9, -depth - 0.01, -9], [-9, -depth - 0.01, -9])
+    glowing = replace(BLACK, emissive=(1, 1, 1), emissive_texture=TextureUse(0))
+    uv = np.concatenate([np.zeros((36, 2)), [[0, 1], [1, 1], [1, 0], [0, 1], [1, 0], [0, 0]]])
+    view = look_at(np.array([-1.0, 1, 0]), np.zeros(3), yfov_rad=1e-3, width_px=2, height_px=2)
+    for channel in range(3):
+        pixels = np.zeros((1, 1000, 4), np.uint8)
+        pixels[..., 3] = 255
+        at = (offsets[channel] + np.array([-0.03, 0.03]) + 9) / 18 * 1000
+        pixels[0, int(np.ceil(at[0])) : int(at[1]), :3] = 255
+        texture = Texture(pixels, srgb=False, nearest=True)
+        flat = scene((block, glass), (marks, glowing), textures=(texture,), uv=uv)
+        color = Tracer(flat, threads=1, plain=plain).render(view, samples=384, seed=1).color.mean(axis=(0, 1))
+        assert color[channel] > 0.8 and np.delete(color, channel).max() < 0.1
+
+
+def test_glass_that_parts_colours_keeps_white_white():
+    glass = Material(
+        base_color=(1, 1, 1, 1), metallic=0, roughness=0.2, transmission=1, ior=1.7, thickness_m=1, dispersion=5
+    )
+    ball = sphere([0, 0, 0], 1.0, 64)
+    flat = scene((ball, glass), environment=uniform_environment(), smooth=True)
+    even = seen(scene((ball, replace(glass, dispersion=0)), environment=uniform_environment(), smooth=True), 3072)
+    np.testing.assert_allclose(seen(flat, 3072), even, rtol=0.02)
+
+
+def test_attenuation_counts_metres_of_the_scene():
+    """A block of 1 m made 3 m thick by its node: the path counts as it is in the scene, the attenuation distance as it
+    is in the file."""
+    material = {
+        "extensions": {
+            "KHR_materials_transmission": {"transmissionFactor": 1},
+            "KHR_materials_ior": {"ior": 1.0001},
+            "KHR_materials_volume": {
+                "thicknessFactor": 0.1,
+                "attenuationColor": [0.5, 0.25, 1.0],
+                "attenuationDistance": 2.0,
+            },
+        },
+        "pbrMetallicRoughness": {"metallicFactor": 0, "roughnessFactor": 0},
+    }
+    positions, faces = box([-0.5, -0.5, -0.5], [0.5, 0.5, 0.5])
+    corners = positions[faces].astype("<f4")
+    document = {
+        "asset": {"version": "2.0"},
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "scale": [9, 9, 3]}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "material": 0}]}],
+        "materials": [material],
+        "accessors": [{"bufferView": 0, "componentType": 5126, "count": 36, "type": "VEC3"}],
+        "bufferViews": [{"buffer": 0, "byteLength": corners.nbytes}],
+        "buffers": [{"byteLength": corners.nbytes}],
+    }
+    flat = flatten(parse_glb(write_glb(document, corners.tobytes())))
+    color = seen(replace(flat, environment=uniform_environment()), 256, along_z(z=6.0))
+    np.testing.assert_allclose(color, np.array([0.5, 0.25, 1.0]) ** 1.5, rtol=0.02)
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 1e5])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nightproof.scenes import frames, shapes
+from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import load_gltf, parse_glb, write_glb
 from nightproof.scenes.load import scene_record
@@ -114,6 +115,59 @@ def test_emission_is_multiplied_by_its_strength_and_zero_extensions_are_not_unkn
     assert found.unknown == set() and found.clearcoat is None and found.sheen is not None
     glass = material["extensions"] | {"KHR_materials_transmission": {"transmissionFactor": 0.5}}
     assert flatten(scene({}, material={"extensions": glass})).materials[0].unknown == {"KHR_materials_sheen"}
+
+
+def known(extensions, **more):
+    return flatten(scene({}, material={"extensions": {f"KHR_materials_{k}": v for k, v in extensions.items()}, **more}))
+
+
+FILM = {"iridescence": {"iridescenceFactor": 0.5, "iridescenceIor": 1.6, "iridescenceThicknessMaximum": 250}}
+SHEET = {"diffuse_transmission": {"diffuseTransmissionFactor": 0.5, "diffuseTransmissionColorFactor": [1, 0.5, 0]}}
+THIN, THICK = {"transmission": {"transmissionFactor": 1}}, {"volume": {"thicknessFactor": 1}}
+
+
+def test_layers_are_read_and_named():
+    (film, *_), (sheet, *_) = known(FILM).materials, known(SHEET).materials
+    assert film.iridescence.ior == 1.6 and film.iridescence.ends_nm == (250, 250) and not film.unknown
+    assert sheet.diffuse_transmission.color == (1, 0.5, 0) and sheet.layers == ("KHR_materials_diffuse_transmission",)
+    glass = known(THIN | THICK | {"dispersion": {"dispersion": 0.3}}).materials[0]
+    assert glass.dispersion == 0.3 and glass.layers == ("KHR_materials_dispersion",) and not glass.unknown
+    assert not known({"iridescence": {"iridescenceFactor": 0}, "dispersion": {"dispersion": 9}}).materials[0].layers
+
+
+@pytest.mark.parametrize(
+    ("extensions", "unknown"),
+    [
+        (FILM | THIN, {"iridescence"}),
+        (SHEET | THIN, {"diffuse_transmission"}),
+        (SHEET | THICK, {"diffuse_transmission"}),  # a body that scatters within
+        ({"specular": {"specularColorFactor": [1, 0, 0]}} | THIN, {"specular"}),
+        ({"specular": {"specularFactor": 0.5}} | THIN, {"specular"}),
+        ({"specular": {"specularColorFactor": [2, 2, 2]}} | THIN, set()),
+        ({"subsurface_one_day": {}}, {"subsurface_one_day"}),
+    ],
+)
+def test_what_is_not_traced_is_named(extensions, unknown):
+    assert known(extensions).materials[0].unknown == {f"KHR_materials_{name}" for name in unknown}
+
+
+@pytest.mark.parametrize(
+    ("specular", "layered"),
+    [
+        ({"specularFactor": 0.5}, True),
+        ({"specularFactor": 0, "specularColorFactor": [1, 0, 0]}, False),
+        ({"specularColorFactor": [0.5, 0.5, 0.5]}, False),  # another index of refraction, exactly
+        ({"specularColorFactor": [0.5, 0.5, 0.4]}, True),
+    ],
+)
+def test_an_index_of_refraction_does_where_it_can(specular, layered):
+    assert known({"specular": specular}).materials[0].layered == layered
+
+
+def test_films_take_no_impossible_numbers():
+    for wrong in ({"iridescenceFactor": 2}, {"iridescenceFactor": 1, "iridescenceIor": 0.9}):
+        with pytest.raises(BrokenScene):
+            known({"iridescence": wrong})
 
 
 def test_lights_shine_along_their_nodes_and_ignore_their_scale():

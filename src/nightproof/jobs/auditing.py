@@ -74,9 +74,14 @@ def references_by(unknown: Sequence[str]) -> Literal["native", "mitsuba"]:
 
 
 def unseen_sentences(unknown: Sequence[str], references: str, layers: Sequence[str] = ()) -> tuple[str, ...]:
-    """What a reader of the certificate should know about them, and about layers that one renderer alone has seen."""
+    """What a reader of the certificate should know about them, and about layers that one renderer alone has seen.
+
+    `unknown` is what our tracer does not show, `layers` what it shows by lobes of its own.
+    """
     from nightproof.scenes.materials import MITSUBA_KNOWS
 
+    if references == "mitsuba":  # which shows none of our lobes, and some of the rest
+        unknown, layers = tuple(sorted({*unknown, *layers})), ()
     known = [name for name in unknown if references == "mitsuba" and name in MITSUBA_KNOWS]
     rest = [name for name in unknown if name not in known]
     sentences = []
@@ -87,7 +92,7 @@ def unseen_sentences(unknown: Sequence[str], references: str, layers: Sequence[s
         )
     if known:
         sentences.append(
-            f"{', '.join(known)}: our tracer does not know it, so Mitsuba rendered every judged view of source and "
+            f"{', '.join(known)}: not all known to our tracer, so Mitsuba rendered every judged view of source and "
             "asset, by lobes close to glTF's and without a second renderer to check them"
         )
     if rest:

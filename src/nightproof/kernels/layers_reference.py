@@ -1,8 +1,9 @@
-"""Grain, sheen and coat over an opaque surface in plain NumPy: what native/trace_layers.h must agree with.
+"""What lies within or over a surface in plain NumPy: what native/trace_layers.h must agree with.
 
-Local frame as in `bsdf_reference`; x runs along the grain. Sources: the appendices of KHR_materials_anisotropy, _sheen
-and _clearcoat; Estevez and Kulla, Production Friendly Microfacet Sheen BRDF, 2017. Like the base, grain shadows
-separably and the coat reflects by the exact Fresnel term.
+Grain, sheen, coat, film, a reflectance of its own, and light that a thin sheet passes diffusely. Local frame as in
+`bsdf_reference`; x runs along the grain. Sources: the appendices of KHR_materials_anisotropy, _sheen, _clearcoat,
+_iridescence, _specular and _diffuse_transmission; Estevez and Kulla, Production Friendly Microfacet Sheen BRDF, 2017.
+Like the base, grain shadows separably, and the coat reflects by the exact Fresnel term.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nightproof.kernels.bsdf_reference import LEAST_ALPHA, Principled, diffuse, fresnel, schlick_weight
+from nightproof.kernels.film_reference import thin_film
 
 Array = np.ndarray
 
@@ -34,6 +36,14 @@ class Layered:
     coat: float = 0.0
     coat_roughness: float = 0.0
     coat_normal: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    specular: float = 1.0
+    specular_color: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    film: float = 0.0
+    film_ior: float = 1.3
+    film_nm: float = 400.0
+    passing: float = 0.0
+    """Share of the diffuse light that passes."""
+    passing_color: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     @property
     def sheen_alpha(self) -> float:
@@ -41,8 +51,8 @@ class Layered:
 
 
 def layered(surface: Layered, wi: Float[Array, "n 3"], wo: Float[Array, "n 3"]) -> Float[Array, "n 3"]:
-    """f · cos θo. Each layer has a horizon of its own: light may reach the coat and not the bumps below."""
-    value = np.where(wo[:, 2:] > 0, _under_coat(surface, wi, _raised(wo)), 0)
+    """f · |cos θo|. Each layer has a horizon of its own: light may reach the coat and not the bumps below."""
+    value = np.where(wo[:, 2:] > 0, _under_coat(surface, wi, _raised(wo)), _through(surface, wi, wo))
     if surface.coat > 0:
         normal = np.asarray(surface.coat_normal) / np.linalg.norm(surface.coat_normal)
         value = value * (1 - surface.coat * fresnel(np.clip(wi @ normal, 0, 1), COAT_ETA))[:, None]
@@ -59,6 +69,39 @@ def _under_coat(surface: Layered, wi: Float[Array, "n 3"], wo: Float[Array, "n 3
         value = value * np.minimum(*np.split(below, 2))[:, None]
         value = value + np.asarray(surface.sheen) * (charlie(wi, wo, surface.sheen_alpha) * wo[:, 2])[:, None]
     return value
+
+
+def _through(surface: Layered, wi: Float[Array, "n 3"], wo: Float[Array, "n 3"]) -> Float[Array, "n 3"]:
+    """A Lambertian lobe beyond the sheet, of what neither of its faces reflects: the same both ways."""
+    ends = np.stack([wi[:, 2], np.abs(wo[:, 2])])
+    reflected = np.stack([reflectances(surface, cosine)[0].max(axis=1) for cosine in ends])
+    share = surface.passing * (1 - surface.base.metallic) * np.maximum(1 - reflected.max(axis=0), 0)
+    if max(surface.sheen) > 0:
+        albedo = sheen_albedo(ends.ravel(), surface.sheen_alpha)
+        share = share * np.minimum(*np.split(1 - np.clip(max(surface.sheen) * albedo, 0, 1), 2))
+    return np.asarray(surface.passing_color) * (share * ends[1] / np.pi)[:, None]
+
+
+def reflectances(
+    surface: Layered, cosine: Float[Array, "n"]
+) -> tuple[Float[Array, "n 3"], Float[Array, "n 3"], Float[Array, "n 1"]]:
+    """What the surface itself reflects, as a dielectric and as a metal; and what of its diffuse light it leaves.
+
+    KHR_materials_specular sets both ends of the curve, F0 = min(F0 · color, 1) · factor and F90 = factor; between them
+    the exact term rises. Diffuse light keeps the share that (1 − reflected) has of (1 − exact term), at most all.
+    """
+    base, color = surface.base, np.asarray(surface.base.base_color)
+    f = fresnel(cosine, base.eta)
+    plain = ((base.eta - 1) / (base.eta + 1)) ** 2
+    rise = np.clip((f - plain) / (1 - plain), 0, 1)[:, None]
+    straight = np.minimum(plain * np.asarray(surface.specular_color), 1)
+    dielectric = surface.specular * (straight + (1 - straight) * rise)
+    metal = color + (1 - color) * schlick_weight(cosine)[:, None]
+    if surface.film > 0 and surface.film_nm > 0:
+        films = [thin_film(cosine, surface.film_ior, surface.film_nm, b) for b in (straight * surface.specular, color)]
+        dielectric = dielectric + (films[0] - dielectric) * surface.film
+        metal = metal + (films[1] - metal) * surface.film
+    return dielectric, metal, np.clip((1 - dielectric.max(axis=1)) / np.maximum(1 - f, 1e-4), 0, 1)[:, None]
 
 
 def _raised(wo: Float[Array, "n 3"]) -> Float[Array, "n 3"]:
@@ -109,10 +152,9 @@ def _grained(surface: Layered, wi: Float[Array, "n 3"], wo: Float[Array, "n 3"])
     cosine = np.einsum("nk,nk->n", wi, m)
     normals = 1 / (np.pi * along * across * ((m[:, 0] / along) ** 2 + (m[:, 1] / across) ** 2 + m[:, 2] ** 2) ** 2)
     lobe = normals * _smith(wi, along, across) * _smith(wo, along, across) / (4 * wi[:, 2])
-    color = np.asarray(base.base_color)
-    metal = color + (1 - color) * schlick_weight(cosine)[:, None]
-    tint = (1 - base.metallic) * fresnel(cosine, base.eta)[:, None] + base.metallic * metal
-    return tint * lobe[:, None] + (1 - base.metallic) * diffuse(base, wi, wo)
+    dielectric, metal, kept = reflectances(surface, cosine)
+    tint = (1 - base.metallic) * dielectric + base.metallic * metal
+    return tint * lobe[:, None] + (1 - base.metallic) * (1 - surface.passing) * kept * diffuse(base, wi, wo)
 
 
 def _ggx(

@@ -99,12 +99,7 @@ def unknown_materials(flat: FlatScene) -> tuple[str, ...]:
 
 
 def layers_in_use(flat: FlatScene) -> tuple[str, ...]:
-    """Those of clearcoat, sheen and anisotropy that some triangle shows and our tracer traces by lobes of its own."""
+    """Those of `Material.layers` that some triangle shows and our tracer traces by lobes of its own."""
     used = [flat.materials[index] for index in np.unique(np.asarray(flat.triangle_material, np.int64))]
-    found = {
-        f"KHR_materials_{name}"
-        for material in used
-        for name in ("anisotropy", "clearcoat", "sheen")
-        if getattr(material, name) is not None
-    }
+    found = {name for material in used for name in material.layers}
     return tuple(sorted(found - set(unknown_materials(flat))))

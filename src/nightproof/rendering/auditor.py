@@ -30,7 +30,7 @@ from nightproof.rendering.denoise import denoise
 from nightproof.rendering.display import auto_exposure, to_display
 from nightproof.rendering.tracer import DEFAULT_MAX_DEPTH, Rendered, Tracer
 from nightproof.scenes.camera import Camera
-from nightproof.scenes.flat import FlatScene
+from nightproof.scenes.flat import FlatScene, Material
 
 __all__ = ["AuditDisagreement", "AuditReport", "AuditorProbe", "MitsubaRenderer", "audit", "probe", "require_agreement"]
 
@@ -188,16 +188,34 @@ def audit(
 def without_layers(flat: FlatScene) -> tuple[FlatScene, tuple[str, ...]]:
     """The scene as both renderers know it alike, and a note about what was taken off.
 
-    Grain, sheen and coats are glTF's own in our tracer, and Disney's in Mitsuba: close, not the same.
+    Grain, sheen and coats are glTF's own in our tracer, and Disney's in Mitsuba: close, not the same. Films,
+    dispersion, diffuse transmission and a reflectance with a colour or a map of its own Mitsuba lacks.
     """
     layered = [material.name or f"material {i}" for i, material in enumerate(flat.materials) if material.layered]
     if not layered:
         return flat, ()
-    bare = tuple(replace(material, clearcoat=None, sheen=None, anisotropy=None) for material in flat.materials)
+    bare = tuple(_bare(material) if material.layered else material for material in flat.materials)
+    taken = sorted({name.removeprefix("KHR_materials_") for material in flat.materials for name in material.layers})
     named = ", ".join(layered[:MOST_NAMED]) + (
         f" and {len(layered) - MOST_NAMED} more" if len(layered) > MOST_NAMED else ""
     )
-    return replace(flat, materials=bare), (f"{named}: compared without clearcoat, sheen and anisotropy",)
+    return replace(flat, materials=bare), (f"{named}: compared without {', '.join(taken)}",)
+
+
+def _bare(material: Material) -> Material:
+    plain = replace(
+        material,
+        clearcoat=None,
+        sheen=None,
+        anisotropy=None,
+        iridescence=None,
+        diffuse_transmission=None,
+        dispersion=0.0,
+    )
+    if not plain.layered:
+        return plain
+    white = (1.0, 1.0, 1.0)
+    return replace(plain, specular=1.0, specular_color=white, specular_texture=None, specular_color_texture=None)
 
 
 def resize(camera: Camera, pixels: int) -> Camera:

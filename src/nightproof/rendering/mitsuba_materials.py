@@ -6,7 +6,7 @@
 | metallic-roughness | `principled` (base_color, roughness, metallic, eta) |
 | … with clearcoat, sheen or anisotropy, where these are asked for | the same plugin's lobes: close to glTF's, noted |
 | thin transmission, smooth and whole | `thindielectric` |
-| other thin transmission | `principledthin` |
+| other thin transmission | our mixture of `principledthin`, all clear, and `principled` |
 | transmission into a volume | `principled` with `spec_trans`, Beer–Lambert inside |
 
 Round it: our `mitsuba_plugins` frame, `twosided`, `mask`. docs/reference/auditor.md has the formulas.
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from nightproof.rendering.mitsuba_plugins import FRAME
+from nightproof.rendering.mitsuba_plugins import FRAME, MIXTURE
 from nightproof.rendering.mitsuba_textures import Bitmaps
 from nightproof.scenes.flat import Material, TextureUse
 
@@ -66,7 +66,7 @@ def is_lambertian(material: Material) -> bool:
 def is_pane(material: Material) -> bool:
     """Smooth, thin and clear all over: light passes straight through."""
     thin = material.transmission == 1 and material.transmission_texture is None and material.thickness_m <= 0
-    return thin and material.roughness < SMOOTH
+    return thin and material.roughness < SMOOTH and material.metallic == 0
 
 
 def texture_uses(material: Material) -> list[TextureUse]:
@@ -149,10 +149,27 @@ def _lobes(bitmaps: Bitmaps, material: Material, surface: Surface) -> dict[str, 
     transmission = _transmission(bitmaps, material)
     if material.thickness_m > 0:
         return {"type": "principled", **common, "metallic": metallic, "eta": eta, "spec_trans": transmission}
-    if not is_pane(material):
-        # `blendbsdf` of a plate and an opaque lobe comes out about 10 % too dark under a sky; this is within 2 %.
-        return {"type": "principledthin", **common, "eta": eta, "spec_trans": transmission}
-    return {"type": "thindielectric", "int_ior": eta, "ext_ior": 1.0, "specular_transmittance": base}
+    if is_pane(material):
+        return {"type": "thindielectric", "int_ior": eta, "ext_ior": 1.0, "specular_transmittance": base}
+    return _thin(bitmaps, common | {"eta": eta}, metallic, transmission)
+
+
+def _thin(bitmaps: Bitmaps, common: dict[str, Any], metallic: Any, transmission: Any) -> dict[str, Any]:
+    """Panes that are rough, clear in part only, or metal in part: metal lets nothing pass, the rest its share."""
+    pane = {"type": "principledthin", **common, "spec_trans": 1.0}
+    if transmission != 1.0:
+        pane = _mixed(bitmaps, _opaque(common, 0.0), pane, transmission)
+    return pane if metallic == 0.0 else _mixed(bitmaps, pane, _opaque(common, 1.0), metallic)
+
+
+def _opaque(common: dict[str, Any], metallic: float) -> dict[str, Any]:
+    lobes = {"type": "principled", **common, "metallic": metallic}
+    return {"type": "twosided", "inner": lobes}
+
+
+def _mixed(bitmaps: Bitmaps, first: dict[str, Any], second: dict[str, Any], weight: Any) -> dict[str, Any]:
+    share = {"type": "uniform", "value": weight} if isinstance(weight, float) else weight
+    return {"type": MIXTURE, "first": first, "second": second, "weight": share}
 
 
 def _extra_lobes(bitmaps: Bitmaps, material: Material) -> dict[str, Any]:

@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from nightproof.scenes.flat import Anisotropy, Clearcoat, FlatScene, Material, PunctualLight, Sheen, Texture, TextureUse
+from nightproof.scenes.flat import (
+    Anisotropy,
+    Clearcoat,
+    DiffuseTransmission,
+    FlatScene,
+    Iridescence,
+    Material,
+    PunctualLight,
+    Sheen,
+    Texture,
+    TextureUse,
+)
 
 Array = np.ndarray
 
@@ -49,8 +60,13 @@ def srgb_table() -> Float32[Array, "256"]:
 
 
 def dielectric_eta(material: Material) -> float:
-    """Index of refraction whose normal reflectance is F0 = ((ior − 1)/(ior + 1))² · specular · max(specular_color)."""
-    f0 = ((material.ior - 1) / (material.ior + 1)) ** 2 * material.specular * max(material.specular_color)
+    """Index of refraction whose normal reflectance is F0 = ((ior − 1)/(ior + 1))² · specular · max(specular_color).
+
+    Of layered materials without the two factors.
+    """
+    f0 = ((material.ior - 1) / (material.ior + 1)) ** 2
+    if kind_of(material) != LAYERED:  # there the tracer has both factors
+        f0 *= material.specular * max(material.specular_color)
     root = min(max(f0, 0.0), MAX_F0) ** 0.5
     return (1 + root) / (1 - root)
 
@@ -80,6 +96,7 @@ def _material(material: Material) -> dict[str, Any]:
         "alpha_cutoff": material.alpha_cutoff,
         "emissive": material.emissive,
         "extinction": _extinction(material),
+        "spread": 0.025 * material.dispersion * (material.ior - 1) if kind_of(material) == VOLUME else 0.0,
         "double_sided": material.double_sided,
         "base_texture": _use(material.base_color_texture),
         "metal_rough_texture": _use(material.metallic_roughness_texture),
@@ -98,6 +115,8 @@ def _layers(material: Material) -> dict[str, Any]:
     coat = material.clearcoat or Clearcoat(0.0)
     sheen = material.sheen or Sheen((0.0, 0.0, 0.0))
     grain = material.anisotropy or Anisotropy(0.0)
+    film = material.iridescence or Iridescence(0.0)
+    passing = material.diffuse_transmission or DiffuseTransmission(0.0)
     return {
         "grain": grain.strength,
         "grain_turn": (float(np.cos(grain.rotation_rad)), float(np.sin(grain.rotation_rad))),
@@ -111,6 +130,19 @@ def _layers(material: Material) -> dict[str, Any]:
         "coat_texture": _use(coat.texture),
         "coat_roughness_texture": _use(coat.roughness_texture),
         "coat_normal_texture": _use(coat.normal_texture),
+        "specular": material.specular,
+        "specular_color": material.specular_color,
+        "specular_texture": _use(material.specular_texture),
+        "specular_color_texture": _use(material.specular_color_texture),
+        "film": film.factor,
+        "film_ior": film.ior,
+        "film_nm": film.ends_nm,
+        "film_texture": _use(film.texture),
+        "film_thickness_texture": _use(film.thickness_texture),
+        "passing": passing.factor,
+        "passing_color": passing.color,
+        "passing_texture": _use(passing.texture),
+        "passing_color_texture": _use(passing.color_texture),
     }
 
 

@@ -89,6 +89,37 @@ class Anisotropy:
 
 
 @dataclass(frozen=True)
+class Iridescence:
+    """KHR_materials_iridescence: a film so thin that light from its two faces interferes."""
+
+    factor: float
+    ior: float = 1.3
+    thickness_nm: tuple[float, float] = (100.0, 400.0)
+    """Where the thickness texture is black, and where it is white or missing."""
+    texture: TextureUse | None = None
+    """Factor in R."""
+    thickness_texture: TextureUse | None = None
+    """In G."""
+
+    @property
+    def ends_nm(self) -> tuple[float, float]:
+        """Thickness for 0 and 1 of its texture."""
+        return self.thickness_nm if self.thickness_texture else (self.thickness_nm[1],) * 2
+
+
+@dataclass(frozen=True)
+class DiffuseTransmission:
+    """KHR_materials_diffuse_transmission: diffuse light that passes a thin sheet, as through leaves and paper."""
+
+    factor: float
+    """The share of the diffuse light."""
+    color: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    texture: TextureUse | None = None
+    """Factor in A."""
+    color_texture: TextureUse | None = None
+
+
+@dataclass(frozen=True)
 class Material:
     """glTF metallic-roughness with the extensions that the native tracer knows, and those that Mitsuba knows."""
 
@@ -117,9 +148,14 @@ class Material:
     """0: thin-walled (no refraction). > 0: the mesh bounds a volume (KHR_materials_volume)."""
     attenuation_color: tuple[float, float, float] = (1.0, 1.0, 1.0)
     attenuation_distance_m: float = float("inf")
+    dispersion: float = 0.0
+    """KHR_materials_dispersion: 20 over the Abbe number of a volume."""
     specular: float = 1.0
     """KHR_materials_specular. 0 with metallic 0 makes the material plainly Lambertian."""
     specular_color: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    specular_texture: TextureUse | None = None
+    """In A."""
+    specular_color_texture: TextureUse | None = None
     sh_textures: tuple[TextureUse, TextureUse, TextureUse] | None = None
     """Slopes of the outgoing radiance along x, y, z (output C of the bake, docs/spec/outgoing-sh.md); unlit only."""
     sh_scale: float = 1.0
@@ -130,19 +166,49 @@ class Material:
     clearcoat: Clearcoat | None = None
     sheen: Sheen | None = None
     anisotropy: Anisotropy | None = None
+    iridescence: Iridescence | None = None
+    diffuse_transmission: DiffuseTransmission | None = None
     unknown: frozenset[str] = frozenset()
     """Material extensions in use that our tracer approximates or ignores, those that Mitsuba knows among them."""
 
     @property
     def layered(self) -> bool:
-        """Whether grain, sheen or a coat belong to it."""
-        return not (self.clearcoat is None and self.sheen is None and self.anisotropy is None)
+        """Whether any of `layers` belongs to it."""
+        return bool(self.layers)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The extensions that take it beyond the plain principled surface, in the order of their names."""
+        there = {
+            "anisotropy": self.anisotropy,
+            "clearcoat": self.clearcoat,
+            "diffuse_transmission": self.diffuse_transmission,
+            "dispersion": self.dispersion if self.transmission > 0 and self.thickness_m > 0 else None,
+            "iridescence": self.iridescence,
+            "sheen": self.sheen,
+            "specular": self._tinted,
+        }
+        return tuple(f"KHR_materials_{name}" for name, value in there.items() if value)
+
+    @property
+    def _tinted(self) -> bool:
+        """Whether an index of refraction alone cannot say what it reflects: by its textures, by colour, or at grazing
+        angles."""
+        if self.specular == 0:
+            return False
+        textured = self.specular_texture is not None or self.specular_color_texture is not None
+        return textured or self.specular != 1 or len(set(self.specular_color)) > 1
 
     @property
     def layer_textures(self) -> tuple[TextureUse, ...]:
-        """What its grain, sheen and coat read, most visible first."""
+        """What its layers read, most visible first."""
         coat, sheen, grain = self.clearcoat, self.sheen, self.anisotropy
+        film, passing = self.iridescence, self.diffuse_transmission
         uses = (
+            self.specular_color_texture,
+            self.specular_texture,
+            *((passing.color_texture, passing.texture) if passing else ()),
+            *((film.texture, film.thickness_texture) if film else ()),
             *((coat.texture, coat.normal_texture, coat.roughness_texture) if coat else ()),
             *((sheen.color_texture, sheen.roughness_texture) if sheen else ()),
             *((grain.texture,) if grain else ()),

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nightproof.scenes.fields import Fields
-from nightproof.scenes.flat import Anisotropy, Clearcoat, Material, Sheen, TextureUse
+from nightproof.scenes.flat import (
+    Anisotropy,
+    Clearcoat,
+    DiffuseTransmission,
+    Iridescence,
+    Material,
+    Sheen,
+    TextureUse,
+)
 from nightproof.scenes.gltf import GltfDocument
 from nightproof.scenes.specular_glossiness import GLOSSINESS, converted
 from nightproof.scenes.textures import TextureTable
@@ -28,9 +36,12 @@ OFF_BY_DEFAULT: dict[str, tuple[str, ...]] = {
     "KHR_materials_diffuse_transmission": ("diffuseTransmissionFactor",),
 }
 """Extensions beside the workflow, and the factor that is zero while they do nothing."""
-LAYERS = frozenset(f"KHR_materials_{name}" for name in ("clearcoat", "sheen", "anisotropy"))
+SPECULAR = "KHR_materials_specular"
+LAYERS = frozenset(
+    f"KHR_materials_{name}" for name in ("clearcoat", "sheen", "anisotropy", "iridescence", "diffuse_transmission")
+)
 """Those of them that the tracer knows on opaque surfaces."""
-MITSUBA_KNOWS = LAYERS
+MITSUBA_KNOWS = frozenset(f"KHR_materials_{name}" for name in ("clearcoat", "sheen", "anisotropy"))
 """Those that Mitsuba can show anywhere, by lobes much like glTF's (docs/reference/auditor.md)."""
 
 
@@ -50,10 +61,19 @@ def read_material(fields: Fields, table: TextureTable) -> Material:
     reader = _Reader(fields, table, set())
     glossy = fields.extension(GLOSSINESS)
     values = reader.surface() | (converted(glossy, table) if glossy else reader.metallic_roughness())
-    unknown = reader.unknown | _unknown_extensions(fields)
-    if not values.get("transmission"):
-        unknown -= LAYERS
-    return Material(**values, unknown=frozenset(unknown))
+    material = Material(**values)
+    unknown = _not_traced(material, reader.unknown | _unknown_extensions(fields))
+    return replace(material, unknown=frozenset(unknown))
+
+
+def _not_traced(material: Material, unknown: set[str]) -> set[str]:
+    """Of the extensions in use and what could not be read, what the tracer does not show as glTF says."""
+    unknown = unknown - {"KHR_materials_dispersion"}  # traced in volumes, and nothing elsewhere
+    if material.transmission > 0:  # layers are left out there, and one index of refraction stands for what is reflected
+        return unknown | ({SPECULAR} & set(material.layers))
+    # A body that scatters within is more than a sheet.
+    body = {"KHR_materials_diffuse_transmission"} if material.thickness_m > 0 else set()
+    return unknown - (LAYERS - body)
 
 
 @dataclass(frozen=True)
@@ -125,13 +145,17 @@ class _Reader:
             "attenuation_distance_m": distance if distance > 0 else float("inf"),
         }
 
+    def dispersion(self, extension: Fields) -> dict[str, Any]:
+        return {"dispersion": extension.number("dispersion", 0.0, 0)}
+
     def specular(self, extension: Fields) -> dict[str, Any]:
-        if "specularTexture" in extension or "specularColorTexture" in extension:
-            self.unknown.add("KHR_materials_specular")
-        return {
-            "specular": extension.number("specularFactor", 1.0, 0, 1),
-            "specular_color": extension.numbers("specularColorFactor", 3, (1.0, 1.0, 1.0)),
-        }
+        factor = extension.number("specularFactor", 1.0, 0, 1)
+        color = tuple(max(channel, 0.0) for channel in extension.numbers("specularColorFactor", 3, (1.0, 1.0, 1.0)))
+        values: dict[str, Any] = {"specular": factor, "specular_color": color}
+        if factor > 0:
+            values["specular_texture"] = self.texture(extension, "specularTexture", "value")
+            values["specular_color_texture"] = self.texture(extension, "specularColorTexture", "color")
+        return values
 
     def clearcoat(self, extension: Fields) -> dict[str, Any]:
         factor = extension.number("clearcoatFactor", 0.0, 0, 1)
@@ -165,6 +189,34 @@ class _Reader:
         rotation = extension.number("anisotropyRotation", 0.0)
         return {"anisotropy": Anisotropy(strength, rotation, self.texture(extension, "anisotropyTexture", "value"))}
 
+    def iridescence(self, extension: Fields) -> dict[str, Any]:
+        factor = extension.number("iridescenceFactor", 0.0, 0, 1)
+        if not factor:
+            return {}
+        least = extension.number("iridescenceThicknessMinimum", 100.0, 0)
+        most = extension.number("iridescenceThicknessMaximum", 400.0, 0)
+        film = Iridescence(
+            factor,
+            extension.number("iridescenceIor", 1.3, 1),
+            (least, most),
+            self.texture(extension, "iridescenceTexture", "value"),
+            self.texture(extension, "iridescenceThicknessTexture", "value"),
+        )
+        return {"iridescence": film}
+
+    def diffuse_transmission(self, extension: Fields) -> dict[str, Any]:
+        factor = extension.number("diffuseTransmissionFactor", 0.0, 0, 1)
+        if not factor:
+            return {}
+        red, green, blue = extension.numbers("diffuseTransmissionColorFactor", 3, (1.0, 1.0, 1.0))
+        passing = DiffuseTransmission(
+            factor,
+            (max(red, 0.0), max(green, 0.0), max(blue, 0.0)),
+            self.texture(extension, "diffuseTransmissionTexture", "value"),
+            self.texture(extension, "diffuseTransmissionColorTexture", "color"),
+        )
+        return {"diffuse_transmission": passing}
+
     def outgoing_sh(self, extension: Fields) -> dict[str, Any]:
         """Output C of the bake: how the outgoing radiance changes along each axis (docs/spec/outgoing-sh.md)."""
         uses = [self.texture(extension, name, "value", OUTGOING_SH) for name in ("x", "y", "z")]
@@ -183,9 +235,12 @@ _EXTENSIONS: dict[str, Callable[[_Reader, Fields], dict[str, Any]]] = {
     "KHR_materials_ior": _Reader.ior,
     "KHR_materials_volume": _Reader.volume,
     "KHR_materials_specular": _Reader.specular,
+    "KHR_materials_dispersion": _Reader.dispersion,
     "KHR_materials_clearcoat": _Reader.clearcoat,
     "KHR_materials_sheen": _Reader.sheen,
     "KHR_materials_anisotropy": _Reader.anisotropy,
+    "KHR_materials_iridescence": _Reader.iridescence,
+    "KHR_materials_diffuse_transmission": _Reader.diffuse_transmission,
     OUTGOING_SH: _Reader.outgoing_sh,
     LIGHTMAP: _Reader.lightmap,
 }

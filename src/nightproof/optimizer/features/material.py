@@ -127,7 +127,7 @@ def view_dependence_of(flat: FlatScene, appearance: Appearance) -> Float[Array, 
     """How much of a point's look changes with the viewer, in [0, 1].
 
     v = 1 − (1 − transmission)(1 − s)(1 − 0.2 u), s = (metallic + 0.15 (1 − metallic))(1 − roughness²), u = 1 under
-    a coat, sheen, grain or unknown extensions: a mirror gives 1, rough metal and chalk 0, glossy paint 0.1. Unlit
+    any of `Material.layers` or unknown extensions: a mirror gives 1, rough metal and chalk 0, glossy paint 0.1. Unlit
     surface gives 0.
     """
     unlit = np.array([m.unlit for m in flat.materials], bool).reshape(-1)[appearance.material]
