@@ -17,8 +17,11 @@ WIDTH, HEIGHT = 64, 32
 
 
 def harmonics_of(radiance: Float[Array, "h w 3"]) -> Float32[Array, "9 3"]:
-    """Irradiance / π of an equirectangular map as a polynomial in the normal, in the order 1, y, z, x, xy, yz,
-    3z² − 1, xz, x² − y² (Ramamoorthi and Hanrahan, An Efficient Representation for Irradiance Environment Maps, 2001)."""
+    """Irradiance / π of an equirectangular map as a polynomial in the normal.
+
+    In the order 1, y, z, x, xy, yz, 3z² − 1, xz, x² − y² (Ramamoorthi and Hanrahan, An Efficient Representation for
+    Irradiance Environment Maps, 2001).
+    """
     directions, solid_angle = _texels(*radiance.shape[:2])
     x, y, z = directions.T
     bands = np.stack([np.ones_like(x), y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y])
@@ -92,7 +95,7 @@ def _look_up(values: Array, direction: Array) -> Array:
 
 
 def _texels(height: int, width: int) -> tuple[Array, Array]:
-    """Directions (n, 3) and solid angles (n,) of an equirectangular map's texels; as `scenes.flat.Environment` has it."""
+    """Directions (n, 3) and solid angles (n,) of an equirectangular map's texels, as `scenes.flat.Environment` has."""
     theta = np.pi * (np.arange(height) + 0.5) / height
     phi = 2 * np.pi * ((np.arange(width) + 0.5) / width - 0.5)
     t, p = np.meshgrid(theta, phi, indexing="ij")

@@ -1,4 +1,4 @@
-"""A picture of any scene in a tenth of a second, as a real-time viewer would light it: no noise, no shadows, no bounces.
+"""A picture of any scene in a tenth of a second, as a real-time viewer lights it: no noise, no shadows, no bounces.
 
 For comparing two versions of one scene (packing asks it whether a step shows) and for small pictures on pages; what
 verdicts rest on is path traced. Image-based light by blurred tables, punctual lights, textures filtered, alpha and thin
@@ -42,7 +42,7 @@ class Previewer:
         """Light is the scene's own environment and lights; the studio where it has neither."""
         light = flat.environment or (None if flat.lights else named_environment("studio"))
         self._tables = _tables(light)
-        self._tracer = Tracer(flat, threads)
+        self._tracer = Tracer(flat, threads, emitters=False)
 
     def picture(self, camera: Camera, *, supersamples: int = SUPERSAMPLES) -> Preview:
         pixels = np.zeros((camera.height_px, camera.width_px, 4), np.float32)
