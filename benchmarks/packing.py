@@ -1,12 +1,12 @@
 """Packing every scene in a folder: bytes, CPU-seconds, and how far pictures of the packed file are from the input's.
 
-    python benchmarks/packing.py ../shared/scenes [--views 2] [--gltf-transform PATH] [--only NAME ...] [--json FILE]
+    python benchmarks/packing.py ../shared/scenes [--views 4] [--gltf-transform PATH] [--only NAME ...] [--json FILE]
 
-`--views` renders that many random views before and after, both path traced with the same seed (256², 16 samples,
-denoised, studio light), and prints the PSNR over the pixels that show a surface: its median, its least, and the least
-between two seeds of the original: the noise, below which no packing can be measured. `--gltf-transform` names the
-program of `npm install @gltf-transform/cli`; it runs as `optimize --texture-compress webp --compress meshopt` with its
-other defaults. CPU-seconds count one thread and no cache.
+`--views` shows that many random views before and after, as a real-time viewer lights them (previews of 512², studio
+light; no noise, so what differs is what packing did), and prints the PSNR over the pixels that show a surface. Packing
+itself looks at other views. `--gltf-transform` names the program of `npm install @gltf-transform/cli`;
+it runs as `optimize --texture-compress webp --compress meshopt` with its other defaults, and its files are looked at as
+well. CPU-seconds count one thread, reading and flattening included, no cache.
 """
 
 from __future__ import annotations
@@ -24,16 +24,15 @@ import numpy as np
 from nightproof.errors import NightproofError
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.pack import pack
-from nightproof.pipelines.packing.textures import Loss
-from nightproof.rendering.denoise import denoise
 from nightproof.rendering.display import auto_exposure, to_display
-from nightproof.rendering.tracer import Tracer
+from nightproof.rendering.preview import Previewer
 from nightproof.scenes.environment import named_environment
+from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.flatten import flatten
-from nightproof.scenes.gltf import GltfDocument, load_gltf, parse_glb
+from nightproof.scenes.gltf import load_gltf, parse_glb
 from nightproof.scenes.views import ViewSampler
 
-SIDE_PX, SAMPLES, SEED = 256, 16, 1
+SIDE_PX, SEED = 512, 1
 PEER_TIMEOUT_S = 300
 CAP_DB = 99.0
 """What equal pictures count as."""
@@ -45,12 +44,11 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=0)
     parser.add_argument("--gltf-transform", type=Path)
     parser.add_argument("--only", nargs="*", default=[])
-    parser.add_argument("--loss", type=float, nargs="*", default=[], help="other limits: colour dB, data dB, normals °")
     parser.add_argument("--json", type=Path, help="write the rows here as well")
     parser.add_argument("--pictures", type=Path, help="write before | after | 8 × difference of every view here")
     asked = parser.parse_args()
     rows = []
-    heads = ("in kB", "out kB", "ratio", "CPU s", "theirs", "median dB", "least dB", "noise dB")
+    heads = ("in kB", "out kB", "ratio", "CPU s", "median dB", "least dB", "theirs", "CPU s", "least dB")
     print(f"{'scene':28}" + "".join(f"{head:>10}" for head in heads))
     for path in sorted(asked.folder.glob("*.glb")):
         if not asked.only or path.stem in asked.only:
@@ -62,42 +60,41 @@ def main() -> None:
 
 
 def row(path: Path, asked: argparse.Namespace) -> dict:
-    document = load_gltf(path)
+    studio = named_environment("studio")
     begin = time.process_time()
-    packed = pack(document, loss=Loss(*asked.loss))
+    document = load_gltf(path)
+    flat = flatten(document, studio)
+    packed = pack(document, flat=flat)
     seconds = time.process_time() - begin
     found = {"scene": path.stem, "bytes_in": path.stat().st_size, "bytes_out": len(packed.data), "cpu_seconds": seconds}
-    found |= {"steps": packed.steps, "notes": packed.notes}
+    found |= {"steps": packed.steps, "notes": packed.notes, "least_db_own": min(packed.psnr_db, default=None)}
     if asked.views:
-        pairs = fidelity(path.stem, document, parse_glb(packed.data), asked.views, asked.pictures)
-        found["psnr_db"], found["noise_db"] = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        found["psnr_db"] = fidelity(path.stem, flat, packed.data, asked.views, asked.pictures)
     if asked.gltf_transform:
-        found["theirs_bytes"], found["theirs_cpu_seconds"] = theirs(asked.gltf_transform, path)
+        data, found["theirs_cpu_seconds"] = theirs(asked.gltf_transform, path)
+        found["theirs_bytes"] = None if data is None else len(data)
+        if asked.views and data is not None:
+            found["theirs_psnr_db"] = fidelity(path.stem + "_theirs", flat, data, asked.views, asked.pictures)
     return found
 
 
-def fidelity(
-    name: str, before: GltfDocument, after: GltfDocument, views: int, pictures: Path | None
-) -> list[tuple[float, float]]:
-    """Of each view, over the pixels that show a surface: PSNR to the packed file, and to the original's other seed."""
-    studio = named_environment("studio")
+def fidelity(name: str, before: FlatScene, packed: bytes, views: int, pictures: Path | None) -> list[float]:
+    """PSNR of each view, over the pixels that show a surface before or after."""
     try:
-        flats = [flatten(document, studio) for document in (before, after)]
+        after = flatten(parse_glb(packed), before.environment)
     except NightproofError as error:
-        print(f"{name}: not rendered: {error}")
+        print(f"{name}: not shown: {error}")
         return []
-    sampler = ViewSampler(flats[0], RayCaster(flats[0].positions, flats[0].triangles, 1), SIDE_PX, SIDE_PX)
-    tracers = [Tracer(flat, threads=1) for flat in flats]
+    sampler = ViewSampler(before, RayCaster(before.positions, before.triangles, 1), SIDE_PX, SIDE_PX)
+    previewers = [Previewer(flat) for flat in (before, after)]
     result = []
     for index in range(views):
-        camera = sampler.view(SEED, index)
-        takes = [(tracers[0], SEED), (tracers[1], SEED), (tracers[0], SEED + 1)]
-        shots = [tracer.render(camera, samples=SAMPLES, seed=seed) for tracer, seed in takes]
-        clean = [denoise(shot.color, shot.albedo, shot.normal, threads=1) for shot in shots]
-        first, second, other = (to_display(image, auto_exposure(clean[:1])) for image in clean)
-        surface = np.any([(np.abs(shot.normal) > 0).any(-1) for shot in shots], axis=0)
+        one, other = (previewer.picture(sampler.view(SEED, index)) for previewer in previewers)
+        exposure = auto_exposure([one.color])
+        first, second = to_display(one.color, exposure), to_display(other.color, exposure)
+        surface = (one.coverage > 0.01) | (other.coverage > 0.01)
         if surface.any():
-            result.append((psnr_db(first[surface], second[surface]), psnr_db(first[surface], other[surface])))
+            result.append(psnr_db(first[surface], second[surface]))
         if pictures:
             write_picture(pictures / f"{name}_{index}.png", first, second)
     return result
@@ -116,8 +113,8 @@ def write_picture(place: Path, first: np.ndarray, second: np.ndarray) -> None:
     Image.fromarray(np.concatenate([first, second, difference], axis=1)).save(place)
 
 
-def theirs(program: Path, path: Path) -> tuple[int | None, float]:
-    """Bytes and CPU-seconds of gltf-transform's `optimize`; no bytes where it fails."""
+def theirs(program: Path, path: Path) -> tuple[bytes | None, float]:
+    """The file and the CPU-seconds of gltf-transform's `optimize`; no file where it fails."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.glb"
         options = ["--texture-compress", "webp", "--compress", "meshopt"]
@@ -127,7 +124,7 @@ def theirs(program: Path, path: Path) -> tuple[int | None, float]:
             subprocess.run(command, capture_output=True, check=False, timeout=PEER_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             return None, _children_seconds() - before
-        return (out.stat().st_size if out.is_file() else None), _children_seconds() - before
+        return (out.read_bytes() if out.is_file() else None), _children_seconds() - before
 
 
 def _children_seconds() -> float:
@@ -136,13 +133,16 @@ def _children_seconds() -> float:
 
 
 def shown(found: dict) -> str:
-    ratio = found["bytes_out"] / found["bytes_in"]
-    peer = found.get("theirs_bytes")
-    db = found.get("psnr_db") or []
-    numbers = [found["bytes_in"] / 1e3, found["bytes_out"] / 1e3, ratio, found["cpu_seconds"]]
-    numbers += [peer / found["bytes_in"] if peer else None, np.median(db) if db else None, min(db, default=None)]
-    numbers += [min(found.get("noise_db") or [None])]
-    digits = (0, 0, 3, 1, 3, 1, 1, 1)
+    own, peer = found.get("psnr_db") or [], found.get("theirs_psnr_db") or []
+    bytes_in, theirs_bytes = found["bytes_in"], found.get("theirs_bytes")
+    numbers = [bytes_in / 1e3, found["bytes_out"] / 1e3, found["bytes_out"] / bytes_in, found["cpu_seconds"]]
+    numbers += [float(np.median(own)) if own else None, min(own, default=None)]
+    numbers += [
+        theirs_bytes / bytes_in if theirs_bytes else None,
+        found.get("theirs_cpu_seconds"),
+        min(peer, default=None),
+    ]
+    digits = (0, 0, 3, 1, 1, 1, 3, 1, 1)
     cells = (f"{n:10.{d}f}" if n is not None else f"{'–':>10}" for n, d in zip(numbers, digits, strict=True))
     return f"{found['scene']:28}" + "".join(cells)
 
@@ -150,15 +150,19 @@ def shown(found: dict) -> str:
 def summary(rows: list[dict]) -> str:
     ratios = [found["bytes_out"] / found["bytes_in"] for found in rows]
     total = sum(found["bytes_out"] for found in rows) / sum(found["bytes_in"] for found in rows)
+    seconds = sum(found["cpu_seconds"] for found in rows)
     text = f"{len(rows)} scenes: total {total:.3f}, median {np.median(ratios):.3f}, largest {max(ratios):.3f}"
+    text += f", {seconds:.0f} CPU-s"
     peers = [found for found in rows if found.get("theirs_bytes")]
     if peers:
         theirs_total = sum(found["theirs_bytes"] for found in peers) / sum(found["bytes_in"] for found in peers)
-        same_total = sum(found["bytes_out"] for found in peers) / sum(found["bytes_in"] for found in peers)
-        text += f"; where gltf-transform made a file: theirs {theirs_total:.3f}, ours {same_total:.3f}"
-    views = [db for found in rows for db in found.get("psnr_db", [])]
-    if views:
-        text += f"; {len(views)} views: median {np.median(views):.1f} dB, least {min(views):.1f} dB"
+        text += f"; gltf-transform {theirs_total:.3f}, {sum(found['theirs_cpu_seconds'] for found in peers):.0f} CPU-s"
+    for name, key in (("ours", "psnr_db"), ("theirs", "theirs_psnr_db")):
+        views = [db for found in rows for db in found.get(key, [])]
+        if views:
+            below = sum(db < 40 for db in views)
+            text += f"; {name}: {len(views)} views, median {np.median(views):.1f} dB"
+            text += f", least {min(views):.1f}, {below} below 40"
     return text
 
 

@@ -42,6 +42,10 @@ void viewer_row(const SceneView& scene, const CameraView& camera, int side, int 
                 float* out) {
     kernels().viewer_row(scene, camera, side, left, top, width, row, out);
 }
+void preview_row(const SceneView& scene, const PreviewLight& light, const CameraView& camera, int side, int left, int top,
+                 int width, int row, float* out) {
+    kernels().preview_row(scene, light, camera, side, left, top, width, row, out);
+}
 void sobol_points(uint32_t seed, uint32_t pair, size_t count, float* out) {
     kernels().sobol_points(seed, pair, count, out);
 }

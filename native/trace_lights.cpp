@@ -281,7 +281,7 @@ void weigh_environment(TraceScene::Parts& parts) {
 }
 
 void arrange_lights(TraceScene::Parts& parts, SceneView& view) {
-    add_glowing_triangles(parts);
+    if (parts.emitters) add_glowing_triangles(parts);
     make_tree(parts);
     view.lights = parts.lights.data();
     view.light_count = parts.lights.size();

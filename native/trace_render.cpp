@@ -18,6 +18,8 @@ namespace {
 
 using Matrix = nb::ndarray<const double, nb::shape<4, 4>, nb::c_contig, nb::device::cpu>;
 using Image = nb::ndarray<float, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Map = nb::ndarray<const float, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Maps = nb::ndarray<const float, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 using Table = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OutTable = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Tiles = nb::ndarray<const int32_t, nb::shape<-1, 6>, nb::c_contig, nb::device::cpu>;
@@ -99,6 +101,33 @@ void view_image(const TraceScene& scene, const Matrix& camera, double yfov_rad, 
     });
 }
 
+// `harmonics` (9, 3); `sharp` (h, w, 3); `blurred` (levels, h, w, 3). `out` gets RGB and coverage.
+void preview_image(const TraceScene& scene, const Table& harmonics, const Map& sharp, const Maps& blurred, const Matrix& camera,
+                   double yfov_rad, double near_m, int width, int height, int left, int top, int side, Image out, unsigned threads) {
+    if (harmonics.shape(0) != 9 || harmonics.shape(1) != 3 || sharp.shape(2) != 3 || blurred.shape(3) != 3 || out.shape(2) != 4)
+        throw nb::value_error("tables of other shapes than a preview's");
+    PreviewLight light{};
+    for (int i = 0; i < 9; ++i)
+        light.harmonics[i] = {harmonics.data()[3 * i], harmonics.data()[3 * i + 1], harmonics.data()[3 * i + 2]};
+    light.sharp = sharp.data();
+    light.sharp_height = int(sharp.shape(0));
+    light.sharp_width = int(sharp.shape(1));
+    light.blurred = blurred.data();
+    light.levels = int(blurred.shape(0));
+    light.height = int(blurred.shape(1));
+    light.width = int(blurred.shape(2));
+    std::vector<uint32_t> punctual;  // viewers see glowing surfaces and aren't lit by them
+    for (size_t i = 0; i < scene.view().light_count; ++i)
+        if (scene.view().lights[i].kind != kTriangleLight) punctual.push_back(uint32_t(i));
+    light.punctual = punctual.data();
+    light.punctual_count = punctual.size();
+    const CameraView view = camera_of(camera, yfov_rad, near_m, width, height);
+    const int columns = int(out.shape(1));
+    parallel_for(out.shape(0), threads, [&](size_t row) {
+        preview_row(scene.view(), light, view, side, left, top, columns, int(row), out.data() + row * size_t(columns) * 4);
+    }, nullptr);
+}
+
 BsdfQuery query_of(const nb::dict& d) {
     BsdfQuery q{};
     q.kind = nb::cast<int>(d["kind"]);
@@ -145,6 +174,9 @@ void bind_trace_render(nb::module_& m) {
     m.def("view_image", &view_image, nb::arg("scene"), nb::arg("camera"), nb::arg("yfov_rad"), nb::arg("near_m"),
           nb::arg("width"), nb::arg("height"), nb::arg("left"), nb::arg("top"), nb::arg("side"), nb::arg("out"),
           nb::arg("threads"));
+    m.def("preview_image", &preview_image, nb::arg("scene"), nb::arg("harmonics"), nb::arg("sharp"), nb::arg("blurred"),
+          nb::arg("camera"), nb::arg("yfov_rad"), nb::arg("near_m"), nb::arg("width"), nb::arg("height"), nb::arg("left"),
+          nb::arg("top"), nb::arg("side"), nb::arg("out"), nb::arg("threads"));
     m.def("bsdf_values", [](const nb::dict& query, Table directions, OutTable values) {
         bsdf_values(query_of(query), directions.data(), directions.shape(0), values.data());
     });

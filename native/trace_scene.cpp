@@ -174,6 +174,7 @@ TraceScene* SceneBuilder::build(const std::string& library, const nb::dict& d) {
     for (nb::handle texture : nb::cast<nb::list>(d["textures"])) add_texture(parts, nb::cast<nb::dict>(texture));
     for (nb::handle material : nb::cast<nb::list>(d["materials"]))
         parts.materials.push_back(material_of(nb::cast<nb::dict>(material)));
+    parts.emitters = nb::cast<bool>(d["emitters"]);
     for (nb::handle light : nb::cast<nb::list>(d["lights"])) parts.lights.push_back(light_of(nb::cast<nb::dict>(light)));
     if (!d["environment"].is_none()) {
         const Floats map = floats(d, "environment");

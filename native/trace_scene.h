@@ -25,6 +25,7 @@ struct TraceScene::Parts {
     std::vector<LightNode> tree;
     std::vector<float> rows, columns;
     Environment environment{};
+    bool emitters = true;  // whether glowing triangles become lights
     std::unique_ptr<TriangleScene> accelerator;
 };
 

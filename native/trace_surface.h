@@ -100,12 +100,16 @@ static inline Tangents tangents_at(const SceneView& scene, const Triangle& trian
     return {t, cross(n, t) * (a[3] < 0.f ? -1.f : 1.f), true};
 }
 
-static inline Vec3 bump(const SceneView& scene, const Triangle& triangle, Weights w, const TextureUse& use, Vec3 n) {
+// `n` turned as a texel of the normal map says.
+static inline Vec3 bumped(const SceneView& scene, const Triangle& triangle, Weights w, const TextureUse& use, Texel texel, Vec3 n) {
     const Tangents plane = tangents_at(scene, triangle, w, n);
     if (!plane.some) return n;
-    const Texel texel = look_up(scene, triangle, w, use);
     const Vec3 m{(texel.r * 2 - 1) * use.scale, (texel.g * 2 - 1) * use.scale, texel.b * 2 - 1};
     return normalize(plane.along * m.x + plane.side * m.y + n * m.z);
+}
+
+static inline Vec3 bump(const SceneView& scene, const Triangle& triangle, Weights w, const TextureUse& use, Vec3 n) {
+    return bumped(scene, triangle, w, use, look_up(scene, triangle, w, use), n);
 }
 
 // What a clear coat passes of the light from below it towards a viewer.

@@ -57,11 +57,8 @@ static inline Texel lightmapped(const SceneView& scene, const Triangle& triangle
     return {base.r * light.r * share + glow.x, base.g * light.g * share + glow.y, base.b * light.b * share + glow.z, base.a};
 }
 
-// Outgoing radiance and alpha of an unlit surface towards the viewer; `spacing` metres between samples there.
-static inline Texel shown(const SceneView& scene, const Hit& hit, Vec3 direction, float spacing) {
-    const Triangle& triangle = scene.triangles[hit.triangle];
-    const Material& material = scene.materials[triangle.material];
-    const Weights w = weights(hit.u, hit.v);
+// Base colour: factor × texture × vertex colour; alpha as it is.
+static inline Texel own_color(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material, float spacing) {
     Texel color{material.base_color[0], material.base_color[1], material.base_color[2], material.base_color[3]};
     if (material.base_texture.texture >= 0) {
         const Texel t = read(scene, triangle, w, material.base_texture, spacing);
@@ -75,11 +72,23 @@ static inline Texel shown(const SceneView& scene, const Hit& hit, Vec3 direction
         color.b *= a[2] * w.a + b[2] * w.b + c[2] * w.c;
         color.a *= a[3] * w.a + b[3] * w.b + c[3] * w.c;
     }
+    return color;
+}
+
+static inline float covering(const Material& material, float alpha) {
+    if (material.alpha_mode == kMask) return alpha >= material.alpha_cutoff ? 1.f : 0.f;
+    return material.alpha_mode == kBlend ? saturate(alpha) : 1.f;
+}
+
+// Outgoing radiance and alpha of an unlit surface towards the viewer; `spacing` metres between samples there.
+static inline Texel shown(const SceneView& scene, const Hit& hit, Vec3 direction, float spacing) {
+    const Triangle& triangle = scene.triangles[hit.triangle];
+    const Material& material = scene.materials[triangle.material];
+    const Weights w = weights(hit.u, hit.v);
+    Texel color = own_color(scene, triangle, w, material, spacing);
     if (material.sh_texture[0].texture >= 0) color = turned(scene, triangle, w, material, direction, spacing, color);
     if (material.lightmap_texture.texture >= 0) color = lightmapped(scene, triangle, w, material, spacing, color);
-    if (material.alpha_mode == kMask) color.a = color.a >= material.alpha_cutoff ? 1.f : 0.f;
-    else color.a = material.alpha_mode == kBlend ? saturate(color.a) : 1.f;
-    return {high(color.r, 0.f), high(color.g, 0.f), high(color.b, 0.f), color.a};
+    return {high(color.r, 0.f), high(color.g, 0.f), high(color.b, 0.f), covering(material, color.a)};
 }
 
 // Front to back through whatever is transparent, then the environment.

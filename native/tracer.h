@@ -261,6 +261,21 @@ void render_row(const SceneView&, const RenderJob&, int row, float* out);
 // coverage, for one row of the wanted part. Deterministic; what a viewer shows of unlit materials, with mip-mapped textures.
 void viewer_row(const SceneView&, const CameraView&, int side, int left, int top, int width, int row, float* out);
 
+// What lights a preview: a map as it is, the same blurred for roughness (i + 1) / levels, and its irradiance.
+struct PreviewLight {
+    Vec3 harmonics[9];  // of the irradiance over π, constants multiplied in
+    const float* sharp;  // RGB rows, as an Environment's
+    int sharp_width, sharp_height;
+    const float* blurred;  // levels × height × width × RGB
+    int width, height, levels;
+    const uint32_t* punctual;  // which of the scene's lights have no surface
+    size_t punctual_count;
+};
+
+// As viewer_row, with lit surfaces lit by tables and punctual lights, without shadows.
+void preview_row(const SceneView&, const PreviewLight&, const CameraView&, int side, int left, int top, int width, int row,
+                 float* out);
+
 // The first points of the sampler, pairs in [0, 1)², for tests.
 void sobol_points(uint32_t seed, uint32_t pair, size_t count, float* out);
 

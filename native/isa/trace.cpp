@@ -1,7 +1,7 @@
 // The path tracer, compiled once per instruction set. No templates of the standard library in here: their instances
 // could replace portable ones when linking.
 #include "trace_kernels.h"
-#include "trace_viewer.h"
+#include "trace_preview.h"
 
 namespace nightproof {
 namespace NIGHTPROOF_ISA {
@@ -148,7 +148,7 @@ void sobol_points(uint32_t seed, uint32_t pair, size_t count, float* out) {
 
 extern const TraceKernels kTrace;
 const TraceKernels kTrace = {trace_all,         surface_points, bsdf_values, bsdf_samples,
-                             sample_irradiance, render_row,     viewer_row,  sobol_points};
+                             sample_irradiance, render_row,     viewer_row,  preview_row,  sobol_points};
 
 }  // namespace NIGHTPROOF_ISA
 }  // namespace nightproof

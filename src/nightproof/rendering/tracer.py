@@ -52,8 +52,9 @@ class Rendered:
 class Tracer:
     """A scene, held for tracing. Building it takes about a second per million triangles."""
 
-    def __init__(self, flat: FlatScene, threads: int = 0, *, plain: bool = False) -> None:
-        """`threads` 0 takes all cores; `plain` shades path by path, the slow twin that tests compare with.
+    def __init__(self, flat: FlatScene, threads: int = 0, *, plain: bool = False, emitters: bool = True) -> None:
+        """`threads` 0 takes all cores; `plain` shades path by path, the slow twin that tests compare with. Without
+        `emitters` glowing surfaces are seen and light nothing, and their list is not made.
 
         Raises `EmbreeMissing`, and `ValueError` for indices that point outside.
         """
@@ -61,7 +62,7 @@ class Tracer:
         self.plain = plain
         self.flat = flat
         try:
-            self.native = _native.make_trace_scene(str(embree_library()), scene_parts(flat))
+            self.native = _native.make_trace_scene(str(embree_library()), scene_parts(flat, emitters))
         except RuntimeError as error:
             raise EmbreeMissing(str(error)) from None
 

@@ -32,7 +32,7 @@ MAX_F0 = 0.9
 """Dielectric reflectances beyond have no sensible index of refraction."""
 
 
-def scene_parts(flat: FlatScene) -> dict[str, Any]:
+def scene_parts(flat: FlatScene, emitters: bool = True) -> dict[str, Any]:
     """What `make_trace_scene` takes. Raises `ValueError` for indices that point outside."""
     _check(flat)
     colors = np.ascontiguousarray(flat.colors, np.float32)
@@ -47,6 +47,7 @@ def scene_parts(flat: FlatScene) -> dict[str, Any]:
         "triangle_material": np.ascontiguousarray(flat.triangle_material, np.uint32),
         "materials": [_material(material) for material in flat.materials],
         "textures": [_texture(texture) for texture in flat.textures],
+        "emitters": emitters,
         "lights": [_light(light) for light in flat.lights if light.intensity > 0 and max(light.color) > 0],
         "environment": None if flat.environment is None else _floats(flat.environment.radiance),
         "srgb": srgb_table(),

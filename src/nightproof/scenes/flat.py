@@ -38,6 +38,8 @@ class Texture:
     nearest: bool = False
     """Whether magnification takes the nearest texel."""
     name: str = ""
+    image: int = -1
+    """Which image of the document it shows; −1 where it was made."""
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,12 @@ class TextureTable:
             fields = self.document.fields("textures", texture)
             shown = pixels if pixels is not None else np.array(NEUTRAL.get(slot, (255,) * 4), np.uint8).reshape(1, 1, 4)
             self._indices[key] = len(self.textures)
-            self.textures.append(_sampled(fields, shown, srgb, self._name(fields)))
+            self.textures.append(_sampled(fields, shown, srgb, self._name(fields), self._image(fields, pixels)))
         return self._indices[key], pixels is not None
+
+    def _image(self, texture: Fields, pixels: Array | None) -> int:
+        source = None if pixels is None else self._source(texture)
+        return -1 if source is None else source
 
     def _source(self, texture: Fields) -> int | None:
         """The image to decode: WebP and AVIF before the plain one, the plain one before KTX2."""
@@ -97,7 +101,7 @@ class TextureTable:
         return own or ("" if source is None else self.document.fields("images", source).text("name", ""))
 
 
-def _sampled(texture: Fields, pixels: Array, srgb: bool, name: str) -> Texture:
+def _sampled(texture: Fields, pixels: Array, srgb: bool, name: str, image: int = -1) -> Texture:
     index = texture.reference("sampler", "samplers")
     sampler = (
         Fields.of(texture.root["samplers"][index], f"/samplers/{index}", texture.root) if index is not None else None
@@ -106,7 +110,7 @@ def _sampled(texture: Fields, pixels: Array, srgb: bool, name: str) -> Texture:
         WRAPS.get(sampler.integer(side, 10497), Wrap.REPEAT) if sampler else Wrap.REPEAT for side in ("wrapS", "wrapT")
     ]
     nearest = sampler is not None and sampler.integer("magFilter", 9729) == 9728
-    return Texture(pixels, srgb, wraps[0], wraps[1], nearest, name)
+    return Texture(pixels, srgb, wraps[0], wraps[1], nearest, name, image)
 
 
 def _coordinates(info: Fields) -> tuple[int, tuple[float, float, float, float, float, float]]:

@@ -63,6 +63,41 @@ def fetch_order(indices: np.ndarray, vertices: int) -> tuple[np.ndarray, np.ndar
     return renumber[indices], order
 
 
+LIMIT_IS_ABSOLUTE = 4
+
+
+def simplify(
+    indices: np.ndarray,
+    positions: np.ndarray,
+    attributes: np.ndarray,
+    weights: np.ndarray,
+    locked: np.ndarray,
+    error: float,
+) -> np.ndarray:
+    """(3 t,) uint32 → fewer triangles of the same vertices, none of them further off than `error`."""
+    import ctypes
+
+    out = np.empty(len(indices), np.uint32)
+    # The binding declares no argument types for this one function: sizes and floats must come as C has them.
+    count = _library().simplify_with_attributes(
+        out,
+        np.ascontiguousarray(indices, np.uint32),
+        np.ascontiguousarray(positions, np.float32),
+        np.ascontiguousarray(attributes, np.float32),
+        np.ascontiguousarray(weights, np.float32),
+        index_count=ctypes.c_size_t(len(indices)),
+        vertex_count=ctypes.c_size_t(len(positions)),
+        vertex_positions_stride=ctypes.c_size_t(12),
+        vertex_attributes_stride=ctypes.c_size_t(4 * attributes.shape[1]),
+        attribute_count=ctypes.c_size_t(attributes.shape[1]),
+        vertex_lock=np.ascontiguousarray(locked, np.uint8),
+        target_index_count=ctypes.c_size_t(0),
+        target_error=ctypes.c_float(error),
+        options=ctypes.c_uint(LIMIT_IS_ABSOLUTE),
+    )
+    return out[:count]
+
+
 def _library() -> Any:
     import meshoptimizer
 

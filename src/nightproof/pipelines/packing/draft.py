@@ -23,11 +23,18 @@ class Draft:
     images: dict[int, tuple[bytes, str]] = field(default_factory=dict)
     """Image → bytes and MIME type. Images without one keep theirs."""
     notes: list[str] = field(default_factory=list)
+    unpacked: set[int] = field(default_factory=set)
+    """Accessors that a codec held and that have no bytes of their own: they need a stream."""
 
     @classmethod
     def of(cls, document: GltfDocument) -> Draft:
         json = copy.deepcopy(document.json)
         return cls(document, json, survey(json))
+
+    def copy(self) -> Draft:
+        """As it stands now, to be changed on its own. Not for drafts with streams: those are tied to their JSON."""
+        json = copy.deepcopy(self.json)
+        return Draft(self.document, json, survey(json), {}, dict(self.images), list(self.notes), set(self.unpacked))
 
     def resurvey(self) -> None:
         """Find the references anew, after accessors were added or attributes dropped."""
@@ -44,3 +51,10 @@ class Draft:
             names = self.json.setdefault(key, [])
             if name not in names:
                 names.append(name)
+
+    def drop_extension(self, name: str) -> None:
+        for key in ("extensionsUsed", "extensionsRequired"):
+            if name in self.json.get(key, []):
+                self.json[key] = [other for other in self.json[key] if other != name]
+                if not self.json[key]:
+                    del self.json[key]

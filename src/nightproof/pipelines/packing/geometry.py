@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt32
+from jaxtyping import Bool, Float, UInt32
 
 from nightproof.pipelines.packing import codec, streams
 from nightproof.pipelines.packing.draft import Draft
+from nightproof.pipelines.packing.simplify import (
+    GLOSSY_NORMAL_RAD,
+    NORMAL_RAD,
+    Shape,
+    shared_places,
+    simplified,
+    slide_of,
+)
 from nightproof.pipelines.packing.streams import Stream, Tolerance
 from nightproof.pipelines.packing.units import Place, Unit, find_units, primitives
 
@@ -26,6 +35,8 @@ ROUGH_BITS, SMOOTH_BITS = 8, 10
 """Of normals and tangents: errors of at most 0.83° and 0.15°; the latter where a reflection could show it."""
 SMOOTH_ROUGHNESS = 0.35
 WEIGHT_ATTRIBUTE = "WEIGHTS_0"
+FEWER = 0.98
+"""Of the corners: what is left when simplification is worth naming."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +47,25 @@ class Packed:
     indices: list[Stream]
 
 
-def pack_unit(vertices: list[Stream], lists: list[UInt32[np.ndarray, "i"]], keep_order: list[bool]) -> Packed:
-    """Weld equal vertices, drop unused ones and collapsed triangles, order for the caches.
+@dataclass(frozen=True)
+class Reduction:
+    """What simplification needs to know of a unit."""
+
+    shape: Shape
+    locked: Bool[np.ndarray, "v"]
+    error: float
+    """In units of the positions."""
+    normal_rad: float
+    """Turning a normal by this much counts as much."""
+
+
+def pack_unit(
+    vertices: list[Stream],
+    lists: list[UInt32[np.ndarray, "i"]],
+    keep_order: list[bool],
+    reduction: Reduction | None = None,
+) -> Packed:
+    """Weld equal vertices, drop unused ones and collapsed triangles, simplify where asked, order for the caches.
 
     Args:
         vertices: the streams of all attributes, of equal length.
@@ -46,10 +74,14 @@ def pack_unit(vertices: list[Stream], lists: list[UInt32[np.ndarray, "i"]], keep
     """
     remap, first = codec.weld(np.concatenate([stream.filtered.coded for stream in vertices], axis=1))
     count = len(first)
-    ordered = []
-    for indices, fixed in zip(lists, keep_order, strict=True):
-        welded = without_collapsed(remap[indices])
-        ordered.append(welded if fixed else codec.cache_order(welded, count))
+    welded = [without_collapsed(remap[indices]) for indices in lists]
+    if reduction is not None:
+        shape, locked = reduction.shape.take(first), reduction.locked[first]
+        welded = simplified(shape, welded, locked, reduction.error, reduction.normal_rad)
+    ordered = [
+        indices if fixed else codec.cache_order(indices, count)
+        for indices, fixed in zip(welded, keep_order, strict=True)
+    ]
     renumbered, order = codec.fetch_order(np.concatenate(ordered), count)
     parts = np.split(renumbered, np.cumsum([len(part) for part in ordered])[:-1])
     kept = [stream.take(first[order]) for stream in vertices]
@@ -85,16 +117,29 @@ def power_of_two(value: float) -> float:
 class GeometryStep:
     """All units of a draft, each with the tolerance that its mesh and materials allow."""
 
-    def __init__(self, draft: Draft, texture_sizes: dict[int, int]) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        texture_sizes: dict[int, int],
+        shape_errors: Mapping[tuple[int, int], float] | None = None,
+        more_bits: Mapping[tuple[int, int], int] | None = None,
+    ) -> None:
+        """By mesh and primitive: how far its surface may move, in its own units (others keep every vertex), and by how
+        many bits its grids are finer than usual."""
+        self._more_bits = more_bits or {}
+        self.simplified: set[tuple[int, int]] = set()
+        """Parts that lost triangles."""
         self._draft = draft
         self._sizes = texture_sizes
+        self._errors = shape_errors or {}
 
     def run(self) -> int:
         """Returns how many units were packed."""
         units = find_units(self._draft)
         steps = self._mesh_steps(units)
-        for unit in units:
-            self._pack(unit, min(steps[place.mesh] for place in unit.places))
+        meeting = self._meeting(units)
+        for number, unit in enumerate(units):
+            self._pack(unit, min(steps[place.mesh] for place in unit.places), meeting.get(number))
         self._draft.resurvey()
         return len(units)
 
@@ -104,20 +149,72 @@ class GeometryStep:
         for place in (place for unit in units for place in unit.places):
             positions = self._draft.document.floats(place.value["attributes"]["POSITION"])
             step = position_step(positions, self._indices(place, len(positions)))
+            step *= 2.0 ** -self._more_bits.get(place.part, 0)
             steps[place.mesh] = min(step, steps.get(place.mesh, math.inf))
         return steps
 
-    def _pack(self, unit: Unit, step: float) -> None:
+    def _meeting(self, units: list[Unit]) -> dict[int, Bool[np.ndarray, "v"]]:
+        """Of each unit in a mesh of several: the vertices at which it meets another."""
+        by_mesh: dict[int, list[int]] = {}
+        for number, unit in enumerate(units):
+            for mesh in sorted({place.mesh for place in unit.places}):
+                by_mesh.setdefault(mesh, []).append(number)
+        found: dict[int, Bool[np.ndarray, "v"]] = {}
+        for mesh, numbers in by_mesh.items():
+            if len(numbers) < 2 or not any(key[0] == mesh for key in self._errors):
+                continue
+            places = [units[number].places[0].value["attributes"]["POSITION"] for number in numbers]
+            shared = shared_places([self._draft.document.floats(index) for index in places])
+            for number, rows in zip(numbers, shared, strict=True):
+                found[number] = rows | found[number] if number in found else rows
+        return found
+
+    def _pack(self, unit: Unit, step: float, meeting: Bool[np.ndarray, "v"] | None) -> None:
         first = unit.places[0]
         allowed = Tolerance(step, self._texcoord_step(unit), self._normal_bits(unit))
-        vertices, count = self._vertices(first, allowed), 0
+        vertices = self._vertices(first, allowed)
         count = len(vertices[first.vertex_accessors[0]].filtered.plain)
         lists = [self._indices(place, count) for place in unit.places]
         blended = [self._blended(place) for place in unit.places]
-        packed = pack_unit(list(vertices.values()), lists, blended)
+        packed = pack_unit(list(vertices.values()), lists, blended, self._reduction(unit, vertices, lists, meeting))
         self._draft.streams.update(zip(vertices, packed.vertices, strict=True))
-        for place, indices in zip(unit.places, packed.indices, strict=True):
+        for place, before, indices in zip(unit.places, lists, packed.indices, strict=True):
             place.value["indices"] = self._draft.add_accessor(indices)
+            if place.part in self._errors and len(indices.filtered.plain) < FEWER * len(before):
+                self.simplified.add(place.part)
+
+    def _reduction(
+        self,
+        unit: Unit,
+        vertices: dict[int, Stream],
+        lists: list[UInt32[np.ndarray, "i"]],
+        meeting: Bool[np.ndarray, "v"] | None,
+    ) -> Reduction | None:
+        """None where nothing may move: skins bend surfaces further than their rest pose tells."""
+        attributes = unit.places[0].value["attributes"]
+        errors = [self._errors.get(place.part) for place in unit.places]
+        if any(error is None for error in errors) or any(name.startswith(("JOINTS", "WEIGHTS")) for name in attributes):
+            return None
+        shape = self._shape(unit.places[0], vertices, np.concatenate(lists))
+        locked = np.zeros(len(shape.positions), bool) if meeting is None else meeting
+        least = min(error for error in errors if error is not None)
+        normal_rad = GLOSSY_NORMAL_RAD if self._smooth(unit) else NORMAL_RAD
+        return Reduction(shape, locked, least, normal_rad) if shape.simplifiable and least > 0 else None
+
+    def _shape(self, place: Place, vertices: dict[int, Stream], indices: UInt32[np.ndarray, "i"]) -> Shape:
+        """Positions as they will be stored, so that what is welded there is welded here; the rest as it was."""
+        floats, attributes = self._draft.document.floats, place.value["attributes"]
+        positions = np.ascontiguousarray(vertices[attributes["POSITION"]].filtered.plain, np.float32)
+        texcoords = tuple(floats(attributes[name]) for name in sorted(attributes) if name.startswith("TEXCOORD_"))
+        targets = [target["POSITION"] for target in place.value.get("targets", []) if "POSITION" in target]
+        return Shape(
+            positions,
+            floats(attributes["NORMAL"]) if "NORMAL" in attributes else None,
+            texcoords,
+            tuple(slide_of(positions, uv, indices) for uv in texcoords),
+            floats(attributes["COLOR_0"]) if "COLOR_0" in attributes else None,
+            tuple(floats(index) for index in targets),
+        )
 
     def _vertices(self, place: Place, allowed: Tolerance) -> dict[int, Stream]:
         document, accessors = self._draft.document, self._draft.json["accessors"]
@@ -153,8 +250,13 @@ class GeometryStep:
         return any(material.get("alphaMode") == "BLEND" for material in self._materials(place))
 
     def _normal_bits(self, unit: Unit) -> int:
-        smooth = any(_is_smooth(material) for place in unit.places for material in self._materials(place))
-        return SMOOTH_BITS if smooth else ROUGH_BITS
+        return (SMOOTH_BITS if self._smooth(unit) else ROUGH_BITS) + self._bits(unit)
+
+    def _smooth(self, unit: Unit) -> bool:
+        return any(_is_smooth(material) for place in unit.places for material in self._materials(place))
+
+    def _bits(self, unit: Unit) -> int:
+        return max(self._more_bits.get(place.part, 0) for place in unit.places)
 
     def _texcoord_step(self, unit: Unit) -> float:
         texels = 256.0
@@ -164,7 +266,7 @@ class GeometryStep:
                     scale = use.get("extensions", {}).get("KHR_texture_transform", {}).get("scale", [1, 1])
                     size = self._sizes.get(use["index"], 4096)
                     texels = max(texels, size * max(1.0, *(abs(float(s)) for s in scale)))
-        return power_of_two(TEXEL_FRACTION / texels)
+        return power_of_two(TEXEL_FRACTION / texels) * 2.0 ** -self._bits(unit)
 
 
 def streams_error(place: Place) -> Exception:

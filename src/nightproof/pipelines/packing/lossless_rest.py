@@ -16,7 +16,7 @@ def pack_rest(draft: Draft) -> None:
     vertices = {index for place in primitives(draft.json) for index in place.vertex_accessors}
     lists = {place.value["indices"] for place in primitives(draft.json) if "indices" in place.value}
     for index, accessor in enumerate(draft.json.get("accessors", [])):
-        if index in draft.streams or index in kept or "bufferView" not in accessor:
+        if index in draft.streams or index in kept or not ("bufferView" in accessor or index in draft.unpacked):
             continue
         if index in vertices | lists and "sparse" in accessor:
             continue

@@ -2,146 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nightproof.pipelines.packing import lossless_rest, tidy
-from nightproof.pipelines.packing.draft import Draft
-from nightproof.pipelines.packing.geometry import GeometryStep
-from nightproof.pipelines.packing.layout import assemble
-from nightproof.pipelines.packing.references import NotUnderstood
-from nightproof.pipelines.packing.textures import Loss, encode_texture, image_size, image_uses, sources
-from nightproof.scenes.broken import BrokenScene
-from nightproof.scenes.gltf import GltfDocument, parse_glb, write_glb
+import numpy as np
 
-WEBP = "EXT_texture_webp"
-RECODED = ("image/png", "image/jpeg")
+from nightproof.kernels.rays import RayCaster
+from nightproof.pipelines.packing.candidates import NOT_SEEN, Candidate, Made, Progress, Seen, candidates
+from nightproof.pipelines.packing.draft import Draft
+from nightproof.pipelines.packing.nearness import nearness_of, spare_texels
+from nightproof.pipelines.packing.pixels import decoded
+from nightproof.pipelines.packing.recode import Encoder
+from nightproof.pipelines.packing.references import NotUnderstood
+from nightproof.pipelines.packing.sight import SIDE_PX, Look, Sight, squared_error
+from nightproof.pipelines.packing.tolerances import COUNTED, Part, Tolerances, factors
+from nightproof.scenes.broken import BrokenScene
+from nightproof.scenes.flat import FlatScene
+from nightproof.scenes.gltf import GltfDocument, parse_glb, write_glb
+from nightproof.scenes.views import ViewSampler
+
+LEAST_PSNR_DB = 40.5
+"""In every view that is looked at: 40 dB with a margin, since others look elsewhere."""
+ROUNDS = 8
+"""How often tolerances are tightened before the input is given back."""
 
 
 @dataclass(frozen=True)
 class PackedFile:
     data: bytes
     steps: tuple[str, ...]
-    """What was kept: `textures`, `geometry`, `meshopt`; none where the input itself is the smallest."""
+    """What was kept: `textures`, `geometry`, `simplification`, `meshopt`; none where the input is the smallest."""
     notes: tuple[str, ...]
+    psnr_db: tuple[float, ...] = ()
+    """Of the views that were looked at, if they were."""
 
 
 def pack(
     document: GltfDocument,
     *,
+    flat: FlatScene | None = None,
     threads: int = 1,
     cache: Path | None = None,
-    loss: Loss = Loss(),
-    progress: Callable[[float, str], None] = lambda fraction, message: None,
+    tolerances: Tolerances = Tolerances(),
+    least_psnr_db: float = LEAST_PSNR_DB,
+    progress: Progress = lambda fraction, message: None,
 ) -> PackedFile:
-    """The smallest of what the steps make of `document`, with its own bytes among the candidates."""
+    """The smallest of what the steps make of `document`, with its own bytes among the candidates.
+
+    Args:
+        flat: the document as it is shown, in the light it is shown in. With it textures shrink to what is seen, meshes
+            are simplified, and the result is looked at: every view keeps `least_psnr_db`. Without it, sizes and
+            triangles stay.
+    """
     original = document.file_bytes or _as_glb(document)
     try:
-        candidates, notes = _candidates(document, threads, cache, loss, progress)
+        found = _packed(document, original, flat, Encoder(threads, cache), tolerances, least_psnr_db, threads, progress)
     except (NotUnderstood, BrokenScene) as reason:
         return PackedFile(original, (), (f"Left as it is: {reason}.",))
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         # A stranger's JSON of another shape than the schema's. What cannot be walked is not understood.
         return PackedFile(original, (), (f"Left as it is: not shaped as glTF says ({type(error).__name__}).",))
-    candidates.insert(0, (original, ()))  # first, so that it wins a tie
-    data, steps = min(candidates, key=lambda item: len(item[0]))
-    if steps and not _opens(data):
+    if found.steps and not _opens(found.data):
         return PackedFile(original, (), ("Left as it is: the packed file did not open.",))
-    return PackedFile(data, steps, tuple(notes))
+    return found
 
 
-def _candidates(
-    document: GltfDocument, threads: int, cache: Path | None, loss: Loss, progress: Callable[[float, str], None]
-) -> tuple[list[tuple[bytes, tuple[str, ...]]], list[str]]:
-    found = []
-    textured = Draft.of(document)
-    progress(0.0, "textures")
-    changed = recode_textures(textured, threads, cache, loss, lambda done: progress(0.7 * done, "textures"))
-    names = ("textures",) if changed else ()
-    sizes = texture_sizes(textured)
-    progress(0.7, "geometry")
-    geometry = Draft(document, textured.json, textured.survey, {}, textured.images, textured.notes)
-    plain = Draft.of(document)
-    plain.json, plain.images = _copied(textured.json), dict(textured.images)
-    plain.resurvey()
-    tidy.merge_equal(geometry)
-    tidy.drop_unread_attributes(geometry)
-    if GeometryStep(geometry, sizes).run():
-        names = (*names, "geometry")
-    for draft in (geometry, plain):
-        lossless_rest.pack_rest(draft)
-        tidy.merge_equal(draft)
-        tidy.prune(draft)
-        _load_images(draft)
-    progress(0.9, "assembly")
-    found.append((assemble(geometry, meshopt=True), (*names, "meshopt")))
-    found.append((assemble(geometry, meshopt=False), (*names, "tidy")))
-    found.append((assemble(plain, meshopt=False), (*names[: int(changed)], "tidy")))
-    if textured.survey.frozen:
-        geometry.notes.append(f"Nothing was removed or renumbered: {textured.survey.foreign[0]} may refer by index.")
-    return found, geometry.notes
+def _packed(
+    document: GltfDocument,
+    original: bytes,
+    flat: FlatScene | None,
+    encoder: Encoder,
+    tolerances: Tolerances,
+    least_psnr_db: float,
+    threads: int,
+    progress: Progress,
+) -> PackedFile:
+    if flat is None or not len(flat.triangles):
+        best = _smallest(original, candidates(document, encoder, tolerances, NOT_SEEN, progress))
+        return PackedFile(best.data, best.steps, best.notes)
+    rays = RayCaster(flat.positions, flat.triangles, threads)
+    sampler = ViewSampler(flat, rays, SIDE_PX, SIDE_PX)
+    nearness = nearness_of(flat, sampler, rays)
+    seen = Seen(spare_texels(Draft.of(document), nearness), nearness.units_per_px())
+    sight = Sight(flat, sampler, rays, threads)
+    witness = _Witness(sight)
+    for _ in range(ROUNDS):
+        made = candidates(document, encoder, tolerances, seen, progress)
+        best = _smallest(original, made)
+        if not best.steps:
+            return PackedFile(best.data, (), best.notes)
+        look = sight.look(best.data)
+        psnr_db = sight.psnr_db(look)
+        if min(psnr_db) >= least_psnr_db:
+            return PackedFile(best.data, best.steps, best.notes, psnr_db)
+        tighter = _tightened(tolerances, sight, witness, look, made, least_psnr_db)
+        if tighter == tolerances:
+            break
+        tolerances = tighter
+    return PackedFile(original, (), ("Left as it is: every smaller file showed.",))
 
 
-def recode_textures(
-    draft: Draft, threads: int, cache: Path | None, loss: Loss, progress: Callable[[float], None]
-) -> bool:
-    """Replace images by WebP where that is smaller; textures then name them through EXT_texture_webp."""
-    uses = image_uses(
-        draft.json, draft.survey.pinned, draft.survey.frozen, lambda index: bytes(draft.document.image(index)[0])
-    )
-    work = [i for i in sorted(uses) if draft.document.image(i)[1] in RECODED and _replaceable(draft.json, i)]
-    done = 0
-    with ThreadPoolExecutor(max(1, threads)) as pool:
-        encoded = pool.map(lambda i: encode_texture(draft.document.image(i)[0], uses[i], loss, cache), work)
-        for index, data in zip(work, encoded, strict=True):
-            done += 1
-            progress(done / len(work))
-            if data is not None:
-                draft.images[index] = (data, "image/webp")
-    _name_webp(draft)
-    return bool(draft.images)
+class _Witness:
+    """What each image changes by itself; looked at once."""
+
+    def __init__(self, sight: Sight) -> None:
+        self._sight = sight
+        self._errors: dict[tuple[int, bytes], list[float]] = {}
+
+    def errors(self, image: int, data: bytes) -> list[float]:
+        if (image, data) not in self._errors:
+            pixels = decoded(data, alpha=True)
+            assert pixels is not None  # our own encoder made it
+            if pixels.shape[2] == 3:
+                pixels = np.concatenate([pixels, np.full((*pixels.shape[:2], 1), 255, np.uint8)], axis=2)
+            self._errors[image, data] = self._sight.errors(self._sight.look_with(image, pixels))
+        return self._errors[image, data]
 
 
-def _replaceable(json: dict[str, Any], image: int) -> bool:
-    """Whether every texture that shows the image has it as its plain source and offers no other."""
-    using = [texture for texture in json.get("textures", []) if image in sources(texture)]
-    return all(texture.get("source") == image and len(sources(texture)) == 1 for texture in using)
+def _tightened(
+    tolerances: Tolerances, sight: Sight, witness: _Witness, look: Look, made: Made, least_psnr_db: float
+) -> Tolerances:
+    """Less of what showed: images by what each changes by itself, parts by what changes beyond the textures."""
+    plain = sight.look(made.plain.data)
+    parts: dict[Part, float] = {}
+    images: dict[int, float] = {}
+    for number, psnr_db in enumerate(sight.psnr_db(look)):
+        if psnr_db >= least_psnr_db:
+            continue
+        shapes, _ = sight.blame(number, plain, look)
+        _, materials = sight.blame(number, None, plain)
+        heavy = [m for m, error in materials.items() if error >= COUNTED * max(materials.values())]
+        changed = {image for material in heavy for image in sight.images_of(material) if image in made.images}
+        blame: dict[Any, float] = {("part", part): error for part, error in shapes.items()}
+        blame |= {("image", image): witness.errors(image, made.images[image])[number] for image in sorted(changed)}
+        for (kind, key), factor in factors(blame, squared_error(least_psnr_db)).items():
+            into: dict[Any, float] = parts if kind == "part" else images
+            into[key] = min(factor, into.get(key, 1.0))
+    return tolerances.tightened(parts, images, made.simplified)
 
 
-def _name_webp(draft: Draft) -> None:
-    for texture in draft.json.get("textures", []):
-        if texture.get("source") in draft.images:
-            texture.setdefault("extensions", {})[WEBP] = {"source": texture.pop("source")}
-    if draft.images:
-        draft.use_extension(WEBP, required=True)
-        draft.resurvey()
-
-
-def texture_sizes(draft: Draft) -> dict[int, int]:
-    """Longer side of each texture, texels."""
-    result = {}
-    for index, texture in enumerate(draft.json.get("textures", [])):
-        sides = [image_size(draft.document.image(image)[0]) for image in sources(texture)]
-        result[index] = max(sides, default=1024)
-    return result
-
-
-def _load_images(draft: Draft) -> None:
-    """Every image that stays as it is, found by its old index before pruning moved it."""
-    for index, image in enumerate(draft.json.get("images", [])):
-        if index not in draft.images and "bufferView" in image:
-            draft.images[index] = (bytes(draft.document.buffer_view(image["bufferView"])), image["mimeType"])
-        elif index not in draft.images:
-            draft.images[index] = draft.document._fetch(image["uri"], f"/images/{index}/uri")
-
-
-def _copied(json: dict[str, Any]) -> dict[str, Any]:
-    import copy
-
-    return copy.deepcopy(json)
+def _smallest(original: bytes, made: Made) -> Candidate:
+    return min([Candidate(original, ()), *made.ways], key=lambda candidate: len(candidate.data))  # the input wins a tie
 
 
 def _opens(data: bytes) -> bool:
@@ -156,7 +159,7 @@ def _opens(data: bytes) -> bool:
 
 def _as_glb(document: GltfDocument) -> bytes:
     """A .gltf and its files as one GLB, otherwise unchanged."""
-    json = _copied(document.json)
+    json = copy.deepcopy(document.json)
     binary = bytearray()
     starts = []
     for index in range(document.count("buffers")):

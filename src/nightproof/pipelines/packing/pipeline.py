@@ -25,7 +25,7 @@ CODED = frozenset({"KHR_texture_basisu", "KHR_draco_mesh_compression"})
 
 class PackingPipeline:
     name = "packing"
-    version = "1"
+    version = "2"
 
     def estimate(self, scene: Scene, analysis: Analysis) -> Estimate | Unsuitable:
         """From bytes, triangles and texels: what is already coded stays, the rest shrinks as the shared scenes did."""
@@ -45,11 +45,13 @@ class PackingPipeline:
         self, source: Source, route: Route, *, seed: int, scratch: Path, threads: int, progress: Progress = silent
     ) -> Made:
         """Nothing here is random: `seed` changes no byte."""
-        packed = pack(source.document, threads=threads, cache=scratch / "textures", progress=progress)
+        cache = scratch / "textures"
+        packed = pack(source.document, flat=source.flat, threads=threads, cache=cache, progress=progress)
         place = scratch / "asset.glb"
         partial = place.with_suffix(f".{os.getpid()}.part")
         scratch.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(packed.data)
         partial.replace(place)
         kept = f"Steps kept: {', '.join(packed.steps)}." if packed.steps else "The input is already the smallest."
-        return Made({"asset.glb": place}, "lit", 1.0, (kept, *packed.notes))
+        looked = (f"The least of {len(packed.psnr_db)} views: {min(packed.psnr_db):.1f} dB.",) if packed.psnr_db else ()
+        return Made({"asset.glb": place}, "lit", 1.0, (kept, *looked, *packed.notes))

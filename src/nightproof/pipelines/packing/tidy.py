@@ -100,6 +100,7 @@ def _prune_array(draft: Draft, array: str) -> int:
         del draft.json[array]
     if array == "accessors":
         draft.streams = {new[index]: stream for index, stream in draft.streams.items() if index in new}
+        draft.unpacked = {new[index] for index in draft.unpacked if index in new}
     if array == "images":
         draft.images = {new[index]: image for index, image in draft.images.items() if index in new}
     draft.resurvey()

@@ -23,7 +23,12 @@ class Place:
     """One primitive."""
 
     mesh: int
+    primitive: int
     value: dict[str, Any]
+
+    @property
+    def part(self) -> tuple[int, int]:
+        return self.mesh, self.primitive
 
     @property
     def vertex_accessors(self) -> tuple[int, ...]:
@@ -39,8 +44,8 @@ class Unit:
 
 def primitives(json: dict[str, Any]) -> Iterator[Place]:
     for m, mesh in enumerate(json.get("meshes", [])):
-        for value in mesh["primitives"]:
-            yield Place(m, value)
+        for p, value in enumerate(mesh["primitives"]):
+            yield Place(m, p, value)
 
 
 def find_units(draft: Draft) -> list[Unit]:

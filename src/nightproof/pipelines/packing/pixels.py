@@ -1,0 +1,109 @@
+"""Images to pixels and back: 8 bits, at sizes that WebP takes, halved in the light they stand for."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Set
+
+import numpy as np
+from jaxtyping import UInt8
+
+Array = np.ndarray
+PIXEL_LIMIT = 2**26
+WEBP_SIDE_LIMIT = 16_383
+_PLAIN = (np.arange(256) / 255).astype(np.float32)
+_LINEAR = np.where(
+    np.arange(256) / 255 <= 0.04045, np.arange(256) / 255 / 12.92, ((np.arange(256) / 255 + 0.055) / 1.055) ** 2.4
+).astype(np.float32)
+_STEPS = 1 << 14
+_ENCODED = np.rint(
+    np.clip(
+        255
+        * np.where(
+            np.arange(_STEPS + 1) / _STEPS <= 0.0031308,
+            np.arange(_STEPS + 1) / _STEPS * 12.92,
+            1.055 * np.maximum(np.arange(_STEPS + 1) / _STEPS, 1e-9) ** (1 / 2.4) - 0.055,
+        ),
+        0,
+        255,
+    )
+).astype(np.uint8)
+"""From linear light in 16,384 steps: fine enough that no 8-bit value but the darkest few is missed."""
+
+
+def image_size(data: bytes) -> int:
+    """The longer side in texels, told from the header; 4096 where it cannot be told."""
+    return max(image_sides(data) or (4096, 4096))
+
+
+def image_sides(data: bytes) -> tuple[int, int] | None:
+    """Width and height in texels, told from the header; None where it cannot be told."""
+    from PIL import Image
+
+    if data[:12] == b"\xabKTX 20\xbb\r\n\x1a\n" and len(data) >= 28:
+        return int.from_bytes(data[20:24], "little"), int.from_bytes(data[24:28], "little")
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.size
+    except Exception:
+        return None
+
+
+def decoded(data: bytes, alpha: bool) -> np.ndarray | None:
+    """8-bit RGB or RGBA; None for what must stay: 16 bits, animations, profiles, broken or huge files."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Image.open(io.BytesIO(data)) as image:
+                known = image.mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
+                small = image.width * image.height <= PIXEL_LIMIT and max(image.size) <= WEBP_SIDE_LIMIT
+                if not known or not small or getattr(image, "n_frames", 1) != 1:
+                    return None
+                pixels = np.asarray(image.convert("RGBA"))
+    except Exception:  # Pillow raises many kinds for broken files; those stay as they are
+        return None
+    transparent = alpha and pixels[..., 3].min() < 255
+    return np.ascontiguousarray(pixels if transparent else pixels[..., :3])
+
+
+def webp(pixels: np.ndarray, *, lossless: bool, quality: int) -> bytes:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "WEBP", lossless=lossless, quality=quality, method=4, exact=True)
+    return stream.getvalue()
+
+
+def halved(pixels: UInt8[Array, "h w c"], kinds: Set[str]) -> UInt8[Array, "h2 w2 c"] | None:
+    """Each 2 × 2 texels as one, as mip maps have them: colours averaged in linear light and by their alpha, normals as
+    vectors. None where a side is odd."""
+    height, width, channels = pixels.shape
+    if height % 2 or width % 2:
+        return None
+    values = (_LINEAR if "color" in kinds else _PLAIN)[pixels]
+    if channels == 4:
+        values[..., 3] = _PLAIN[pixels[..., 3]]
+    if channels == 4:
+        values[..., :3] *= values[..., 3:] + np.float32(1e-6)
+    mean = (values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]) / 4
+    if channels == 4:
+        mean[..., :3] /= mean[..., 3:] + np.float32(1e-6)
+    if "normal" in kinds:
+        vectors = mean[..., :3] * 2 - 1
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
+        mean[..., :3] = (vectors + 1) / 2
+    result = np.rint(np.clip(mean, 0, 1) * 255).astype(np.uint8)
+    if "color" in kinds:
+        result[..., :3] = _ENCODED[np.rint(np.clip(mean[..., :3], 0, 1) * _STEPS).astype(np.int32)]
+    return np.ascontiguousarray(result)
+
+
+def enlarged(pixels: UInt8[Array, "h w c"], height: int, width: int) -> UInt8[Array, "height width c"]:
+    """As a viewer magnifies it: bilinear between texel centres."""
+    from PIL import Image
+
+    picture = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(picture)

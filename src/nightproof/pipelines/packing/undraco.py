@@ -1,0 +1,22 @@
+"""Draco's vertices taken out of their codec: only then can they be simplified and welded."""
+
+from __future__ import annotations
+
+from nightproof.pipelines.packing.draft import Draft
+from nightproof.pipelines.packing.units import DRACO, primitives
+
+
+def unpack_draco(draft: Draft) -> bool:
+    """Let primitives own plain accessors; False where there is no Draco or something foreign may mean its data."""
+    places = [place for place in primitives(draft.json) if DRACO in place.value.get("extensions", {})]
+    if not places or draft.survey.frozen:
+        return False
+    for place in places:
+        del place.value["extensions"][DRACO]
+        if not place.value["extensions"]:
+            del place.value["extensions"]
+        held = {*place.vertex_accessors, *([place.value["indices"]] if "indices" in place.value else [])}
+        draft.unpacked |= {index for index in held if "bufferView" not in draft.json["accessors"][index]}
+    draft.drop_extension(DRACO)
+    draft.resurvey()
+    return True

@@ -1,0 +1,194 @@
+"""Steps that only pictures can judge: simplification and smaller textures, kept exactly as far as nothing shows."""
+
+from __future__ import annotations
+
+import io
+
+import DracoPy
+import numpy as np
+import pytest
+from PIL import Image
+
+from nightproof.pipelines.packing.pack import LEAST_PSNR_DB, pack
+from nightproof.pipelines.packing.simplify import Shape, shared_places, simplified
+from nightproof.pipelines.packing.texture_loss import Loss
+from nightproof.pipelines.packing.texture_uses import TextureUse
+from nightproof.pipelines.packing.textures import Work, encode_texture
+from nightproof.pipelines.packing.tolerances import AIM, Tolerances, factors
+from nightproof.scenes.environment import named_environment
+from nightproof.scenes.flatten import flatten
+from nightproof.scenes.gltf import parse_glb, write_glb
+
+
+def ball(rings: int = 120) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions, texture coordinates and triangles of a unit sphere; its normals are its positions."""
+    theta, phi = np.linspace(0, np.pi, rings + 1), np.linspace(0, 2 * np.pi, 2 * rings + 1)
+    t, p = np.meshgrid(theta, phi, indexing="ij")
+    points = np.stack([np.sin(t) * np.cos(p), np.cos(t), -np.sin(t) * np.sin(p)], -1).reshape(-1, 3).astype("<f4")
+    uv = np.stack([p / (2 * np.pi), t / np.pi], -1).reshape(-1, 2).astype("<f4")
+    row = 2 * rings + 1
+    i, j = np.meshgrid(np.arange(rings), np.arange(2 * rings), indexing="ij")
+    a = (i * row + j).ravel()
+    return points, uv, np.concatenate([np.stack([a, a + row, a + 1], 1), np.stack([a + 1, a + row, a + row + 1], 1)])
+
+
+def glb_of(points, uv, triangles, image: bytes | None = None, roughness: float = 0.8, draco: bool = False) -> bytes:
+    binary, views = b"", []
+    parts = [points, points, uv, triangles.astype("<u4").reshape(-1)]
+    packed = (
+        DracoPy.encode(points, triangles.astype(np.uint32), quantization_bits=14, normals=points.astype(float))
+        if draco
+        else b""
+    )
+    chunks = [packed] if draco else [part.tobytes() for part in parts]
+    for chunk in [*chunks, *([image] if image else [])]:
+        binary += b"\0" * (-len(binary) % 4)
+        views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(chunk)})
+        binary += chunk
+    decoded = DracoPy.decode(packed) if draco else None
+    vertices = len(decoded.points) if decoded else len(points)
+    corners = decoded.faces.size if decoded else triangles.size
+    described = [
+        (vertices, "VEC3", 5126),
+        (vertices, "VEC3", 5126),
+        (vertices, "VEC2", 5126),
+        (corners, "SCALAR", 5125),
+    ]
+    accessors = [{"componentType": kind, "count": count, "type": shape} for count, shape, kind in described]
+    accessors[0] |= {"min": [-1.0, -1.0, -1.0], "max": [1.0, 1.0, 1.0]}
+    primitive = {"attributes": {"POSITION": 0, "NORMAL": 1}, "indices": 3, "material": 0}
+    extra: dict = {}
+    if draco:
+        names = {"POSITION": 0, "NORMAL": 1}
+        primitive["extensions"] = {"KHR_draco_mesh_compression": {"bufferView": 0, "attributes": names}}
+        extra = {key: ["KHR_draco_mesh_compression"] for key in ("extensionsUsed", "extensionsRequired")}
+    else:
+        primitive["attributes"]["TEXCOORD_0"] = 2
+        for view, accessor in enumerate(accessors):
+            accessor["bufferView"] = view
+    pbr: dict = {"metallicFactor": 0.0, "roughnessFactor": roughness}
+    if image:
+        pbr["baseColorTexture"] = {"index": 0}
+        last = {"bufferView": len(views) - 1, "mimeType": "image/png"}
+        extra |= {"textures": [{"source": 0}], "images": [last]}
+    return write_glb(
+        {
+            "asset": {"version": "2.0"},
+            "scene": 0,
+            "scenes": [{"nodes": [0]}],
+            "nodes": [{"mesh": 0}],
+            "meshes": [{"primitives": [primitive]}],
+            "materials": [{"pbrMetallicRoughness": pbr}],
+            "accessors": accessors,
+            "bufferViews": views,
+            "buffers": [{"byteLength": len(binary)}],
+            **extra,
+        },
+        binary,
+    )
+
+
+def png(pixels: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def seen(source: bytes, **how):
+    document = parse_glb(source)
+    return pack(document, flat=flatten(document, named_environment("studio")), **how)
+
+
+def triangles_of(data: bytes) -> int:
+    return len(flatten(parse_glb(data)).triangles)
+
+
+def test_a_dense_ball_loses_triangles_and_no_view_tells():
+    source = glb_of(*ball())
+    packed = seen(source)
+    assert "simplification" in packed.steps
+    assert triangles_of(packed.data) < 0.6 * triangles_of(source)
+    assert len(packed.psnr_db) >= 4 and min(packed.psnr_db) >= LEAST_PSNR_DB
+    assert len(packed.data) < len(pack(parse_glb(source)).data)
+
+
+def test_what_shows_is_taken_back():
+    """Allowed to move by forty pixels, the ball would be a lump: the pictures say so, and the tolerance shrinks."""
+    source = glb_of(*ball())
+    wild = seen(source, tolerances=Tolerances(shape_px=40.0))
+    assert wild.steps and min(wild.psnr_db) >= LEAST_PSNR_DB
+    lump = seen(source, tolerances=Tolerances(shape_px=40.0), least_psnr_db=0.0)
+    assert min(lump.psnr_db) < LEAST_PSNR_DB and triangles_of(lump.data) < 0.5 * triangles_of(wild.data)
+
+
+def test_without_pictures_every_triangle_stays():
+    source = glb_of(*ball(40))
+    assert triangles_of(pack(parse_glb(source)).data) >= 0.97 * triangles_of(source)  # the poles' collapsed ones go
+
+
+def test_draco_is_unpacked_where_that_is_smaller_in_the_end():
+    points, uv, triangles = ball()
+    source = glb_of(points, uv, triangles, draco=True)
+    packed = seen(source)
+    assert "simplification" in packed.steps and len(packed.data) < len(source)
+    assert "KHR_draco_mesh_compression" not in parse_glb(packed.data).json["extensionsUsed"]
+    assert min(packed.psnr_db) >= LEAST_PSNR_DB
+
+
+def test_textures_shrink_to_what_is_seen_and_not_further():
+    """Noise of a texel cannot be halved without loss: only texels beyond those on screen go."""
+    noise = np.random.default_rng(1).integers(0, 256, (512, 512, 1)).astype(np.uint8).repeat(3, axis=2)
+    use = TextureUse(frozenset({"color"}), frozenset("rgb"))
+    sides = {}
+    for spare in (None, 1.0, 2.5, 4.2):
+        made = encode_texture(png(noise), Work(use, spare), Loss(color_psnr_db=30))
+        assert made is not None
+        sides[spare] = Image.open(io.BytesIO(made)).size[0]
+    assert sides == {None: 512, 1.0: 512, 2.5: 256, 4.2: 128}
+
+
+def test_a_smooth_texture_comes_back_from_fewer_texels_and_a_bright_spot_is_not_lost():
+    y, x = np.mgrid[0:512, 0:512] / 512
+    smooth = np.rint(np.stack([80 + 60 * x, 90 + 50 * y, 120 + 0 * x], -1)).astype(np.uint8)
+    use = TextureUse(frozenset({"color"}), frozenset("rgb"))
+    made = encode_texture(png(smooth), Work(use, 0.5), Loss())
+    assert made is not None and Image.open(io.BytesIO(made)).size[0] <= 128
+    spot = np.zeros((512, 512, 3), np.uint8)
+    spot[200:203, 300:303] = 255
+    made = encode_texture(png(spot), Work(use, 0.5), Loss())
+    assert made is None or Image.open(io.BytesIO(made)).size[0] == 512
+
+
+def test_locked_vertices_and_those_of_two_lists_stay():
+    points, uv, triangles = ball(40)
+    triangles, half = triangles[np.argsort(triangles[:, 0], kind="stable")], len(triangles) // 2
+    lists = [part.astype(np.uint32).reshape(-1) for part in (triangles[:half], triangles[half:])]
+    shape = Shape(points, points, (uv,), (0.2,), None, ())
+    locked = points[:, 1] > 0.9
+    found = simplified(shape, lists, locked, 0.05, 1.0)
+    assert all(len(after) < len(before) for after, before in zip(found, lists, strict=True))
+    border = np.intersect1d(*lists)
+    assert np.isin(border, found[0]).all() and np.isin(border, found[1]).all()
+    held = np.flatnonzero(locked & np.isin(np.arange(len(points)), lists[0]))
+    assert np.isin(held, found[0]).all()
+
+
+def test_places_where_two_parts_meet_are_found_whatever_the_sign_of_zero():
+    one = np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0]], np.float32)
+    other = np.array([[-0.0, 0, 0], [5, 0, 0], [2, 0, 0]], np.float32)
+    first, second = shared_places([one, other])
+    assert first.tolist() == [True, False, True] and second.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("blame", [{"a": 9.0}, {"a": 3.0, "b": 2.0, "c": 0.1}, {"a": 1.2}])
+def test_factors_bring_the_whole_below_what_is_allowed_or_as_far_as_one_round_may(blame):
+    found = factors(blame, 1.0)
+    left = sum(error * found.get(key, 1.0) for key, error in blame.items())
+    assert found and all(0.4 <= factor <= 0.8 for factor in found.values())
+    assert left <= AIM + 1e-9 or all(factor == 0.4 for factor in found.values())
+    assert "c" not in found
+
+
+def test_the_same_bytes_for_any_number_of_threads():
+    source = glb_of(*ball(60), image=png(np.full((64, 64, 3), 90, np.uint8)))
+    assert seen(source, threads=1).data == seen(source, threads=3).data
