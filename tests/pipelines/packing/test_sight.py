@@ -192,3 +192,33 @@ def test_factors_bring_the_whole_below_what_is_allowed_or_as_far_as_one_round_ma
 def test_the_same_bytes_for_any_number_of_threads():
     source = glb_of(*ball(60), image=png(np.full((64, 64, 3), 90, np.uint8)))
     assert seen(source, threads=1).data == seen(source, threads=3).data
+
+
+def many_boxes(named: bool, extras: bool = False) -> bytes:
+    """Forty nodes with a mesh each, all of one form, one of them another."""
+    points = np.random.default_rng(2).random((60, 3)).astype("<f4")
+    faces = np.arange(60, dtype="<u2")
+    other = (points * 2).astype("<f4")
+    binary = points.tobytes() * 20 + other.tobytes() + faces.tobytes()
+    size, views = points.nbytes, []
+    views = [{"buffer": 0, "byteOffset": i * size, "byteLength": size} for i in range(21)]
+    views.append({"buffer": 0, "byteOffset": 21 * size, "byteLength": faces.nbytes})
+    accessors = [{"bufferView": i, "componentType": 5126, "count": 60, "type": "VEC3"} for i in range(21)]
+    accessors.append({"bufferView": 21, "componentType": 5123, "count": 60, "type": "SCALAR"})
+    meshes = [{"name": f"m{i}", "primitives": [{"attributes": {"POSITION": i}, "indices": 21}]} for i in range(21)]
+    if extras:
+        meshes[3]["extras"] = {"kind": "special"}
+    nodes = [{"mesh": i, "translation": [2.0 * i, 0, 0]} | ({"name": f"n{i}"} if named else {}) for i in range(21)]
+    json = {"asset": {"version": "2.0"}, "scene": 0, "scenes": [{"nodes": list(range(21))}], "nodes": nodes}
+    json |= {"meshes": meshes, "accessors": accessors, "bufferViews": views, "buffers": [{"byteLength": len(binary)}]}
+    return write_glb(json, binary)
+
+
+@pytest.mark.parametrize("named, extras, left", [(True, False, 2), (True, True, 3), (False, False, 21)])
+def test_equal_meshes_become_one_where_names_and_extras_lose_nothing(named, extras, left):
+    source = many_boxes(named, extras)
+    packed = parse_glb(pack(parse_glb(source)).data)
+    assert len(packed.json["meshes"]) == left
+    assert [node["translation"] for node in packed.json["nodes"]] == [[2.0 * i, 0, 0] for i in range(21)]
+    before, after = flatten(parse_glb(source)), flatten(packed)
+    assert np.allclose(before.bounds_m, after.bounds_m, atol=1e-3) and len(before.triangles) == len(after.triangles)

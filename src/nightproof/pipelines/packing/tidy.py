@@ -2,30 +2,72 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.records.record import canonical_json
 
-MERGED = ("samplers", "textures", "materials")
+MERGED = ("images", "samplers", "textures", "materials", "accessors", "meshes")
+"""In this order: what is merged first makes the next ones equal."""
 PRUNED = ("meshes", "materials", "textures", "samplers", "images", "accessors")
+PLACED = ("bufferView", "byteOffset", "uri")
+"""Where data stand: says nothing of what they are."""
 
 
 def merge_equal(draft: Draft) -> int:
-    """Redirect references from equal samplers, textures and materials to the first of them; returns how many."""
+    """Redirect references from equal objects to the first of them; returns how many there were.
+
+    Images and accessors are equal by their content, meshes whatever their names where every node that shows one has a
+    name of its own to be found by.
+    """
     if draft.survey.frozen:
         return 0
     merged = 0
     for array in MERGED:
         first: dict[bytes, int] = {}
+        target: dict[int, int] = {}
+        nameless = array == "meshes" and _nodes_have_names(draft)
         for index, item in enumerate(draft.json.get(array, [])):
-            if (array, index) in draft.survey.pointed:
-                continue
-            original = first.setdefault(canonical_json(item), index)
-            if original != index:
-                merged += 1
-                _redirect(draft, array, index, original)
+            key = None if (array, index) in draft.survey.pointed else _key(draft, array, index, item, nameless)
+            if key is not None and (original := first.setdefault(key, index)) != index:
+                target[index] = original
+        for reference in draft.survey.references if target else ():
+            if reference.array == array and reference.index in target:
+                reference.redirect(target[reference.index])
+        merged += len(target)
     return merged
+
+
+def _key(draft: Draft, array: str, index: int, item: Any, nameless: bool) -> bytes | None:
+    """What two objects must share to be one; None for what must stay by itself."""
+    if array == "images":
+        return _image_key(draft, index, item)
+    if array == "accessors" and index in draft.streams:
+        stream = draft.streams[index]
+        content = hashlib.sha256(stream.filtered.coded.tobytes()).digest()
+        kind = repr(
+            (stream.mode, stream.target, stream.vertices, stream.filtered.name, stream.filtered.plain.dtype.str)
+        )
+        return canonical_json(stream.described(item)) + kind.encode() + content
+    if array == "accessors" and (index in draft.survey.pinned or index in draft.unpacked):
+        return None
+    return canonical_json({key: value for key, value in item.items() if key != "name"} if nameless else item)
+
+
+def _image_key(draft: Draft, index: int, image: dict[str, Any]) -> bytes | None:
+    if index in draft.images:
+        data = draft.images[index][0]
+    elif "bufferView" in image and index not in draft.survey.pinned:
+        data = bytes(draft.document.buffer_view(image["bufferView"]))
+    else:
+        return None
+    rest = {key: value for key, value in image.items() if key not in (*PLACED, "name", "mimeType")}
+    return canonical_json(rest) + hashlib.sha256(data).digest()
+
+
+def _nodes_have_names(draft: Draft) -> bool:
+    return all(node.get("name") for node in draft.json.get("nodes", []) if "mesh" in node)
 
 
 def prune(draft: Draft) -> int:
@@ -77,12 +119,6 @@ def _reads_tangents(material: dict[str, Any]) -> bool:
     extensions = material.get("extensions", {})
     coat = extensions.get("KHR_materials_clearcoat", {})
     return "normalTexture" in material or "clearcoatNormalTexture" in coat or "KHR_materials_anisotropy" in extensions
-
-
-def _redirect(draft: Draft, array: str, old: int, new: int) -> None:
-    for reference in draft.survey.references:
-        if reference.array == array and reference.index == old:
-            reference.redirect(new)
 
 
 def _prune_array(draft: Draft, array: str) -> int:
