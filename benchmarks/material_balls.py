@@ -65,6 +65,8 @@ BY_LAMP = ("plastic", "lacquer", "velvet", "brushed steel", "tinted", "dull", "f
 """Shown by a lamp as well: for that real time takes each lobe as it is, where a prefiltered map is near to it."""
 LAMP = {"type": "point", "intensity": 60.0}
 LAMP_M = (2.5, 2.0, 4.0)
+ATTRIBUTES = {"POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2, "TANGENT": 3}
+"""Tangents too: those that three.js makes up are those of facets, and a narrow highlight shows them."""
 
 
 def ball(material: dict[str, Any], *, by_lamp: bool = False) -> bytes:
@@ -72,14 +74,15 @@ def ball(material: dict[str, Any], *, by_lamp: bool = False) -> bytes:
     t, p = np.meshgrid(np.linspace(0, np.pi, RINGS + 1), np.linspace(0, 2 * np.pi, 2 * RINGS + 1), indexing="ij")
     points = np.stack([np.sin(t) * np.sin(p), np.cos(t), np.sin(t) * np.cos(p)], -1).reshape(-1, 3).astype(np.float32)
     uv = np.stack([p / (2 * np.pi), t / np.pi], -1).reshape(-1, 2).astype(np.float32)
+    tangents = np.stack([np.cos(p), 0 * p, -np.sin(p), 0 * p + 1], -1).reshape(-1, 4).astype(np.float32)
     row = 2 * RINGS + 1
     i, j = np.meshgrid(np.arange(RINGS), np.arange(2 * RINGS), indexing="ij")
     a = (i * row + j).ravel()
     faces = np.concatenate([np.stack([a, a + row, a + 1], 1), np.stack([a + 1, a + row, a + row + 1], 1)])
-    chunks = [points.tobytes(), points.tobytes(), uv.tobytes(), faces.astype(np.uint32).tobytes()]
+    chunks = [points.tobytes(), points.tobytes(), uv.tobytes(), tangents.tobytes(), faces.astype(np.uint32).tobytes()]
     offsets = np.cumsum([0, *map(len, chunks)]).tolist()
-    kinds = [(5126, "VEC3"), (5126, "VEC3"), (5126, "VEC2"), (5125, "SCALAR")]
-    counts = [len(points), len(points), len(uv), faces.size]
+    kinds = [(5126, "VEC3"), (5126, "VEC3"), (5126, "VEC2"), (5126, "VEC4"), (5125, "SCALAR")]
+    counts = [len(points), len(points), len(uv), len(uv), faces.size]
     document = {
         "asset": {"version": "2.0"},
         "extensionsUsed": list(material.get("extensions", {})),
@@ -87,13 +90,11 @@ def ball(material: dict[str, Any], *, by_lamp: bool = False) -> bytes:
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0}],
         "materials": [{"name": "ball"} | material],
-        "meshes": [
-            {"primitives": [{"attributes": {"POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2}, "indices": 3, "material": 0}]}
-        ],
+        "meshes": [{"primitives": [{"attributes": ATTRIBUTES, "indices": 4, "material": 0}]}],
         "accessors": [
             {"bufferView": k, "componentType": kinds[k][0], "count": counts[k], "type": kinds[k][1]}
             | ({"min": [-1.0] * 3, "max": [1.0] * 3} if k == 0 else {})
-            for k in range(4)
+            for k in range(5)
         ],
         "bufferViews": [
             {"buffer": 0, "byteOffset": offset, "byteLength": len(chunk)}

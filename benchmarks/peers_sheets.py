@@ -19,9 +19,9 @@ SHOWN = (
     "TransmissionTest", "GlassVaseFlowers", "ClearcoatWicker", "SheenChair", "AlphaBlendModeTest",
     "AnisotropyBarnLamp_ktx2", "ToyCar", "WaterBottle", "MaterialsVariantsShoe", "LightsPunctualLamp",
 )  # fmt: skip
-COLUMNS = ("ours", "Mitsuba", "ours, direct", "three.js", "difference × 4")
+COLUMNS = ("ours", "Mitsuba", "ours, direct", "three.js", "4-fold difference")
 CELL_PX = 200
-BALL_PX = 104
+BALL_PX = 96
 MOST_BYTES = 60_000
 HEADER_PX, LABEL_PX = 22, 112
 INK, PAPER = (40, 40, 40), (250, 250, 250)
