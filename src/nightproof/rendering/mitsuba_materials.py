@@ -157,8 +157,8 @@ def _lobes(bitmaps: Bitmaps, material: Material, surface: Surface) -> dict[str, 
 def _thin(common: dict[str, Any], metallic: Any, transmission: Any) -> dict[str, Any]:
     """Panes that are rough, clear in part only, or metal in part: metal lets nothing pass, the rest its share.
 
-    Smooth ones take the least roughness of `principledthin`: `thindielectric` blended with an opaque lobe comes out about
-    10 % too dark under a sky.
+    Smooth ones take the least roughness of `principledthin`: `thindielectric` blended with an opaque lobe comes out
+    about 10 % too dark under a sky.
     """
     pane = {"type": "principledthin", **common, "spec_trans": 1.0}
     if transmission != 1.0:
