@@ -1,14 +1,14 @@
-"""What Mitsuba lacks of glTF, in terms of its own plugins: products, shading frames from vertices, mixtures.
+"""What Mitsuba lacks of glTF, in terms of its own plugins: products of textures, and shading frames from vertices.
 
 Nothing here scatters light or knows of our tracer: the product looks up stock textures and multiplies, the frame turns
-the coordinates in which a stock BSDF works, the mixture adds two of them.
+the coordinates in which a stock BSDF works.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-PRODUCT, FRAME, MIXTURE = "nightproof_product", "nightproof_frame", "nightproof_mixture"
+PRODUCT, FRAME = "nightproof_product", "nightproof_frame"
 VERTEX_NORMAL, VERTEX_TANGENT = "vertex_shading_normal", "vertex_tangent"
 GRAZING = 1e-3
 """Cosine at which a normal that faces away from the viewer is tilted towards them."""
@@ -23,7 +23,6 @@ def register(mi: Any) -> None:
         return
     mi.register_texture(PRODUCT, _product(mi))
     mi.register_bsdf(FRAME, _frame(mi))
-    mi.register_bsdf(MIXTURE, _mixture(mi))
     _known.add(variant)
 
 
@@ -163,61 +162,3 @@ def _frame(mi: Any) -> Any:
             return "Frame"
 
     return Frame
-
-
-def _mixture(mi: Any) -> Any:
-    import drjit as dr
-
-    class Mixture(mi.BSDF):  # type: ignore[misc]
-        """`first` times 1 - `weight` plus `second` times `weight`, neither of them a mirror.
-
-        Mitsuba's own `blendbsdf` tells of a sample the density of the lobe it came from alone, so that multiple
-        importance sampling counts wrongly where both lobes reach: a tenth of the light under a sky.
-        """
-
-        def __init__(self, properties: Any) -> None:
-            mi.BSDF.__init__(self, properties)
-            self.first, self.second, self.weight = (properties[name] for name in ("first", "second", "weight"))
-            self.m_components = [
-                part.flags(index) for part in (self.first, self.second) for index in range(part.component_count())
-            ]
-            self.m_flags = self.first.flags() | self.second.flags()
-
-        def _share(self, at: Any, active: Any) -> Any:
-            return dr.clip(self.weight.eval_1(at, active), 0, 1)
-
-        def sample(self, context: Any, at: Any, choice: Any, place: Any, active: Any = True) -> Any:
-            share = self._share(at, active)
-            other = choice < share
-            again = dr.select(other, choice / share, (choice - share) / (1 - share))
-            found, _ = self.first.sample(context, at, again, place, active & ~other)
-            instead, _ = self.second.sample(context, at, again, place, active & other)
-            found[other] = instead
-            drawn = active & (found.pdf > 0)
-            value, pdf = self.eval_pdf(context, at, found.wo, drawn)
-            found.pdf = dr.select(drawn, pdf, 0)
-            return found, dr.select(found.pdf > 0, value / found.pdf, 0)
-
-        def eval(self, context: Any, at: Any, out: Any, active: Any = True) -> Any:
-            return self.eval_pdf(context, at, out, active)[0]
-
-        def pdf(self, context: Any, at: Any, out: Any, active: Any = True) -> Any:
-            return self.eval_pdf(context, at, out, active)[1]
-
-        def eval_pdf(self, context: Any, at: Any, out: Any, active: Any = True) -> Any:
-            share = self._share(at, active)
-            one, other = (part.eval_pdf(context, at, out, active) for part in (self.first, self.second))
-            return one[0] * (1 - share) + other[0] * share, one[1] * (1 - share) + other[1] * share
-
-        def eval_diffuse_reflectance(self, at: Any, active: Any = True) -> Any:
-            share = self._share(at, active)
-            one, other = (part.eval_diffuse_reflectance(at, active) for part in (self.first, self.second))
-            return one * (1 - share) + other * share
-
-        def traverse(self, callback: Any) -> None:
-            pass
-
-        def to_string(self) -> str:
-            return "Mixture"
-
-    return Mixture
