@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.gltf import GltfDocument, parse_glb, write_glb
 from nightproof.scenes.views import ViewSampler
 
+T = TypeVar("T")
 LEAST_PSNR_DB = 40.5
 """In every view that is looked at: 40 dB with a margin, since others look elsewhere."""
 ROUNDS = 8
@@ -61,9 +63,6 @@ def pack(
         found = _packed(document, original, flat, Encoder(threads, cache), tolerances, least_psnr_db, threads, progress)
     except (NotUnderstood, BrokenScene) as reason:
         return PackedFile(original, (), (f"Left as it is: {reason}.",))
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        # A stranger's JSON of another shape than the schema's. What cannot be walked is not understood.
-        return PackedFile(original, (), (f"Left as it is: not shaped as glTF says ({type(error).__name__}).",))
     if found.steps and not _opens(found.data):
         return PackedFile(original, (), ("Left as it is: the packed file did not open.",))
     return found
@@ -80,19 +79,21 @@ def _packed(
     progress: Progress,
 ) -> PackedFile:
     if flat is None or not len(flat.triangles):
-        best = _smallest(original, candidates(document, encoder, tolerances, NOT_SEEN, progress))
+        best = _smallest(original, _made(document, encoder, tolerances, NOT_SEEN, progress))
         return PackedFile(best.data, best.steps, best.notes)
     rays = RayCaster(flat.positions, flat.triangles, threads)
     sampler = ViewSampler(flat, rays, SIDE_PX, SIDE_PX)
     nearness = nearness_of(flat, sampler, rays)
-    seen = Seen(spare_texels(Draft.of(document), nearness), nearness.units_per_px())
-    sight = Sight(flat, sampler, rays, threads)
-    witness = _Witness(sight)
+    seen = _walked(lambda: Seen(spare_texels(Draft.of(document), nearness), nearness.units_per_px()))
+    sight: Sight | None = None
     for _ in range(ROUNDS):
-        made = candidates(document, encoder, tolerances, seen, progress)
+        made = _made(document, encoder, tolerances, seen, progress)
         best = _smallest(original, made)
         if not best.steps:
             return PackedFile(best.data, (), best.notes)
+        if sight is None:
+            sight = Sight(flat, sampler, rays, threads)
+            witness = _Witness(sight)
         look = sight.look(best.data)
         psnr_db = sight.psnr_db(look)
         if min(psnr_db) >= least_psnr_db:
@@ -104,12 +105,30 @@ def _packed(
     return PackedFile(original, (), ("Left as it is: every smaller file showed.",))
 
 
+def _made(document: GltfDocument, encoder: Encoder, tolerances: Tolerances, seen: Seen, progress: Progress) -> Made:
+    return _walked(lambda: candidates(document, encoder, tolerances, seen, progress))
+
+
+def _walked(walk: Callable[[], T]) -> T:
+    """A stranger's JSON of another shape than the schema's: what cannot be walked is not understood."""
+    try:
+        return walk()
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise NotUnderstood(f"not shaped as glTF says ({type(error).__name__})") from error
+
+
 class _Witness:
-    """What each image changes by itself; looked at once."""
+    """What the textures change together, and each image by itself; looked at once."""
 
     def __init__(self, sight: Sight) -> None:
         self._sight = sight
         self._errors: dict[tuple[int, bytes], list[float]] = {}
+        self._plain: tuple[bytes, Look] | None = None
+
+    def plain(self, data: bytes) -> Look:
+        if self._plain is None or self._plain[0] != data:
+            self._plain = data, self._sight.look(data)
+        return self._plain[1]
 
     def errors(self, image: int, data: bytes) -> list[float]:
         if (image, data) not in self._errors:
@@ -125,7 +144,7 @@ def _tightened(
     tolerances: Tolerances, sight: Sight, witness: _Witness, look: Look, made: Made, least_psnr_db: float
 ) -> Tolerances:
     """Less of what showed: images by what each changes by itself, parts by what changes beyond the textures."""
-    plain = sight.look(made.plain.data)
+    plain = witness.plain(made.plain.data)
     parts: dict[Part, float] = {}
     images: dict[int, float] = {}
     for number, psnr_db in enumerate(sight.psnr_db(look)):
