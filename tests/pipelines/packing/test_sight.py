@@ -17,6 +17,7 @@ from nightproof.pipelines.packing.textures import Work, encode_texture
 from nightproof.pipelines.packing.tolerances import AIM, Tolerances, factors
 from nightproof.scenes.environment import named_environment
 from nightproof.scenes.flatten import flatten
+from nightproof.scenes.glb import split_glb
 from nightproof.scenes.gltf import parse_glb, write_glb
 
 
@@ -200,7 +201,7 @@ def many_boxes(named: bool, extras: bool = False) -> bytes:
     faces = np.arange(60, dtype="<u2")
     other = (points * 2).astype("<f4")
     binary = points.tobytes() * 20 + other.tobytes() + faces.tobytes()
-    size, views = points.nbytes, []
+    size = points.nbytes
     views = [{"buffer": 0, "byteOffset": i * size, "byteLength": size} for i in range(21)]
     views.append({"buffer": 0, "byteOffset": 21 * size, "byteLength": faces.nbytes})
     accessors = [{"bufferView": i, "componentType": 5126, "count": 60, "type": "VEC3"} for i in range(21)]
@@ -222,3 +223,30 @@ def test_equal_meshes_become_one_where_names_and_extras_lose_nothing(named, extr
     assert [node["translation"] for node in packed.json["nodes"]] == [[2.0 * i, 0, 0] for i in range(21)]
     before, after = flatten(parse_glb(source)), flatten(packed)
     assert np.allclose(before.bounds_m, after.bounds_m, atol=1e-3) and len(before.triangles) == len(after.triangles)
+
+
+def two_balls(scales: tuple[float, float]) -> bytes:
+    """Two meshes, equal but for their names, each shown by a node of its own."""
+    document = parse_glb(glb_of(*ball()))
+    mesh = document.json["meshes"][0]
+    document.json["meshes"] = [mesh | {"name": name} for name in "ab"]
+    document.json["nodes"] = [
+        {"mesh": i, "name": f"n{i}", "scale": [scale] * 3, "translation": [3.0 * i, 0, 0]}
+        for i, scale in enumerate(scales)
+    ]
+    document.json["scenes"] = [{"nodes": [0, 1]}]
+    return write_glb(document.json, split_glb(document.file_bytes)[1])
+
+
+def test_equal_meshes_keep_what_the_largest_of_them_needs():
+    """One mesh stands for both, whichever comes first; a speck may lose far more than a ball that fills the screen."""
+    speck_first, ball_first, alone = (
+        triangles_of(seen(two_balls(scales), least_psnr_db=0.0).data) for scales in ((0.02, 1), (1, 0.02), (1, 1))
+    )
+    assert speck_first == ball_first >= alone
+    assert ball_first < 0.6 * triangles_of(two_balls((1, 1)))
+
+
+def test_what_shows_of_a_mesh_that_another_stands_for_is_taken_back():
+    wild = seen(two_balls((0.3, 1.0)), tolerances=Tolerances(shape_px=40.0))
+    assert "simplification" in wild.steps and min(wild.psnr_db) >= LEAST_PSNR_DB

@@ -174,14 +174,18 @@ class GeometryStep:
         allowed = Tolerance(step, self._texcoord_step(unit), self._normal_bits(unit))
         vertices = self._vertices(first, allowed)
         count = len(vertices[first.vertex_accessors[0]].filtered.plain)
-        lists = [self._indices(place, count) for place in unit.places]
-        blended = [self._blended(place) for place in unit.places]
+        alike: dict[tuple[int | None, bool], list[Place]] = {}
+        for place in unit.places:
+            alike.setdefault((place.value.get("indices"), self._blended(place)), []).append(place)
+        lists = [self._indices(places[0], count) for places in alike.values()]
+        blended = [is_blended for _, is_blended in alike]
         packed = pack_unit(list(vertices.values()), lists, blended, self._reduction(unit, vertices, lists, meeting))
         self._draft.streams.update(zip(vertices, packed.vertices, strict=True))
-        for place, before, indices in zip(unit.places, lists, packed.indices, strict=True):
-            place.value["indices"] = self._draft.add_accessor(indices)
-            if place.part in self._errors and len(indices.filtered.plain) < FEWER * len(before):
-                self.simplified.add(place.part)
+        for places, before, indices in zip(alike.values(), lists, packed.indices, strict=True):
+            accessor, fewer = self._draft.add_accessor(indices), len(indices.filtered.plain) < FEWER * len(before)
+            for place in places:
+                place.value["indices"] = accessor
+            self.simplified |= {place.part for place in places if fewer and place.part in self._errors}
 
     def _reduction(
         self,
