@@ -1,6 +1,7 @@
 """The inspection page shows what was found, to anyone, from one file, whatever the names in the scene say."""
 
 import importlib.util
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -123,5 +124,40 @@ def test_the_page_depends_on_its_input_alone_and_does_without_a_picture():
     assert page_tests.parsed(bare).tags.count("img") == 0
 
 
-def test_both_colour_schemes_can_be_read():
-    assert "prefers-color-scheme:dark" in render_inspection_page(facts_of())
+def test_its_colours_are_those_that_both_schemes_define():
+    """Whose contrast test_page.py measures; ink of its own would be the same by day and by night."""
+    templates = page_tests.page_css().parent
+    own = "".join((templates / name).read_text() for name in ("inspection.css", "inspection.html.j2"))
+    assert "color:var(--" in own and not re.findall(r"(?<![-\w])(?:color|fill):(?!var|inherit|none)[^;}]*", own)
+    defined = set(re.findall(r"(--\w+):", page_tests.page_css().read_text() + own))
+    assert set(re.findall(r"var\((--\w+)", own)) <= defined
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ("none", "seen by its own light"),
+        ("sky", "seen under an overcast sky"),
+        ("studio", "seen in a studio"),
+        ("scene", "seen in the light it brings"),
+        ("harbour.hdr", "seen in your environment"),
+    ],
+)
+def test_the_light_it_is_seen_in_is_named(environment, words):
+    facts = facts_of()
+    assert words in text_of(
+        render_inspection_page(replace(facts, analysis=replace(facts.analysis, environment=environment)))
+    )
+
+
+def test_it_counts_where_a_mesh_stands_however_many_meshes_there_are():
+    flat = scene_of("a")
+    copies = tuple(replace(flat.instances[0], node=node, copy=node) for node in range(3))
+    others = tuple(replace(flat.instances[0], mesh=mesh, node=9 + mesh) for mesh in range(1, 700))
+    owner = np.arange(len(copies) + len(others), dtype=np.uint32)
+    many = replace(
+        flat, instances=copies + others, triangles=np.tile(flat.triangles[:1], (len(owner), 1)),
+        triangle_instance=owner, triangle_material=np.zeros(len(owner), np.uint32),
+    )  # fmt: skip
+    found = SceneAnalyzer().examine(facts_of().scene, SimpleNamespace(json={}), many).meshes
+    assert {mesh.mesh: mesh.placed for mesh in found} == {0: 3} | dict.fromkeys(range(1, 700), 1)

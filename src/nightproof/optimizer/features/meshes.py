@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,13 +42,13 @@ def measure_meshes(
     triangles = np.bincount(back)
     needed = np.bincount(back, simplified.finest[topology.component])
     areas = np.bincount(back, surface.areas) / surface.area
-    placings = {(it.mesh, it.node, it.copy) for it in flat.instances}
+    placed = Counter(m for m, _, _ in {(it.mesh, it.node, it.copy) for it in flat.instances})
     facts = [
         MeshFacts(
             mesh=int(m),
             name=_name(json, int(m)),
             triangles=int(triangles[i]),
-            placed=sum(1 for placing in placings if placing[0] == m) if len(index) < 500 else 1,
+            placed=placed[int(m)],
             needed=round(float(needed[i])),
             area_share=float(areas[i]),
         )
