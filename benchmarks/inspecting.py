@@ -199,6 +199,8 @@ def _chalk(material: Material) -> Material:
         clearcoat=None,
         sheen=None,
         anisotropy=None,
+        iridescence=None,
+        diffuse_transmission=None,
     )
 
 

@@ -40,7 +40,7 @@ try {
   gltf.scene.traverse((node) => {
     for (const material of [node.material].flat().filter(Boolean)) {
       for (const value of Object.values(material)) if (value?.isTexture) value.anisotropy = 16;
-      if (view.plain) material.aoMap = null;
+      material.aoMap = null;
     }
   });
   scene.background = new THREE.Color(0, 0, 0);
@@ -81,7 +81,7 @@ def show_lit(
     Raises `ViewFailed`.
     """
     near_m = max(camera.near_m, far_m * 1e-4)
-    view = view_of(camera, supersample) | {"near": near_m, "far": far_m, "map": None, "plain": True}
+    view = view_of(camera, supersample) | {"near": near_m, "far": far_m, "map": None}
     files = {"/page.html": PAGE.encode(), "/asset.glb": glb}
     if environment is not None:
         texels = equirectangular(environment.radiance)

@@ -20,8 +20,8 @@ shared = [pytest.mark.shared, pytest.mark.skipif(not SCENES.is_dir(), reason="..
 CORNERS = np.array([[0, 0, 0], [2, 0, 0], [0, 1, 0]], "<f4")
 
 
-def scene(node: dict, *, material: dict | None = None, extra: dict | None = None, normals: bool = False):
-    binary = CORNERS.tobytes() + np.tile(np.array([0, 0, 1], "<f4"), (3, 1)).tobytes()
+def scene(node: dict, *, material: dict | None = None, extra: dict | None = None, normals: bool = False, length=1.0):
+    binary = CORNERS.tobytes() + np.tile(np.array([0, 0, length], "<f4"), (3, 1)).tobytes()
     attributes = {"POSITION": 0} | ({"NORMAL": 1} if normals else {})
     primitive = {"attributes": attributes} | ({"material": 0} if material is not None else {})
     document = {
@@ -49,6 +49,13 @@ def geometric_normal(flat):
 def test_fronts_stay_fronts_under_any_scale(scale, normals):
     flat = flatten(scene({"scale": scale}, normals=normals))
     assert np.allclose(flat.normals @ geometric_normal(flat), 1.0, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("length", [1e-3, 7.0, 3e38])
+def test_normals_of_any_length_are_unit_and_nothing_is_said(length):
+    """The squares of float32 end at 1.8e19."""
+    assert np.allclose(flatten(scene({}, normals=True, length=length)).normals, (0, 0, 1))
 
 
 def test_what_is_scaled_to_a_line_is_left_out_and_noted():

@@ -25,7 +25,7 @@ def with_normals(shape: Shape) -> Shape:
         rows = shape.triangles.reshape(-1)
         flat = shape.picked(rows, np.arange(len(rows), dtype=np.uint32).reshape(-1, 3))
         return replace(flat, normals=np.repeat(normals, 3, axis=0).astype(np.float32))
-    length = np.linalg.norm(shape.normals, axis=1)
+    length = np.linalg.norm(shape.normals.astype(np.float64), axis=1)  # squares of float32 overflow
     if (length > 1e-6).all():
         return shape
     return replace(shape, normals=np.where(length[:, None] > 1e-6, shape.normals, _averaged(shape)))
