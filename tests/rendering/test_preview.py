@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from handmade import quad, scene, sphere
 
-from nightproof.kernels.preview_reference import blurred_maps, harmonics_of, shade
+from nightproof.kernels.preview_reference import shade
 from nightproof.rendering.preview import Previewer
+from nightproof.rendering.preview_light import blurred_maps, irradiance_of, preview_light
 from nightproof.scenes.camera import look_at
 from nightproof.scenes.environment import named_environment
 from nightproof.scenes.flat import Environment, Material, PunctualLight
@@ -40,17 +41,19 @@ def test_the_native_shading_is_its_twins(metallic, roughness):
     viewer = towards_viewer(view)
     ones = np.ones(len(viewer))
     normal = np.tile([0.0, 1.0, 0.0], (len(viewer), 1))
+    light = preview_light(studio)
     expected = shade(
-        np.tile(base, (len(viewer), 1)), metallic * ones, roughness * ones, normal, viewer, studio.radiance
-    )
+        np.tile(base, (len(viewer), 1)), metallic * ones, roughness * ones, normal, viewer, light.harmonics,
+        [light.sharp, *light.blurred],
+    )  # fmt: skip
     np.testing.assert_allclose(seen, expected, rtol=2e-3, atol=2e-4)
 
 
 def test_even_light_blurs_to_itself_and_its_irradiance_is_pi():
     even = np.full((16, 32, 3), 0.7)
     np.testing.assert_allclose(blurred_maps(even), 0.7, rtol=1e-5)
-    np.testing.assert_allclose(harmonics_of(even)[0], 0.7, rtol=5e-3)
-    np.testing.assert_allclose(harmonics_of(even)[1:], 0, atol=5e-3)
+    np.testing.assert_allclose(irradiance_of(even)[0], 0.7, rtol=5e-3)
+    np.testing.assert_allclose(irradiance_of(even)[1:], 0, atol=5e-3)
 
 
 def test_irradiance_is_that_of_the_cosine_lobe():
@@ -60,7 +63,7 @@ def test_irradiance_is_that_of_the_cosine_lobe():
     theta = np.pi * (np.arange(64) + 0.5) / 64
     weight = np.clip(np.cos(theta), 0, None) * np.sin(theta) * (np.pi / 64) * 2  # irradiance over π, looking up
     exact = float((radiance[:, 0, 0] * weight).sum())
-    table = harmonics_of(radiance)
+    table = irradiance_of(radiance)
     up = table[0] + table[1] - table[6]  # at n = (0, 1, 0): 3z² − 1 = −1, x² − y² = −1
     np.testing.assert_allclose((up - table[8])[0], exact, rtol=0.06)
 

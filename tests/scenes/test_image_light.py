@@ -11,7 +11,8 @@ from PIL import Image
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.environment import directions, solid_angles
 from nightproof.scenes.gltf import parse_glb, write_glb
-from nightproof.scenes.image_light import harmonics, scene_environment
+from nightproof.scenes.harmonics import harmonics
+from nightproof.scenes.image_light import scene_environment
 
 COLORS = [(1, 0, 0), (0, 1, 1), (0, 1, 0), (1, 0, 1), (0, 0, 1), (1, 1, 0)]
 """Of +x, −x, +y, −y, +z, −z."""

@@ -8,17 +8,16 @@ transmission in order of depth. docs/reference/rendering.md says what it leaves 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float32
 
 from nightproof import _native
-from nightproof.kernels.preview_reference import blurred_maps, harmonics_of
+from nightproof.rendering.preview_light import preview_light
 from nightproof.rendering.tracer import Tracer, camera_arguments
 from nightproof.scenes.camera import Camera
 from nightproof.scenes.environment import named_environment
-from nightproof.scenes.flat import Environment, FlatScene
+from nightproof.scenes.flat import FlatScene
 
 Array = np.ndarray
 SUPERSAMPLES = 2
@@ -40,18 +39,16 @@ class Previewer:
 
     def __init__(self, flat: FlatScene, threads: int = 1) -> None:
         """Light is the scene's own environment and lights; the studio where it has neither."""
-        light = flat.environment or (None if flat.lights else named_environment("studio"))
-        self._tables = _tables(light)
+        self._light = preview_light(flat.environment or (None if flat.lights else named_environment("studio")))
         self._tracer = Tracer(flat, threads, emitters=False)
 
     def picture(self, camera: Camera, *, supersamples: int = SUPERSAMPLES) -> Preview:
         pixels = np.zeros((camera.height_px, camera.width_px, 4), np.float32)
-        harmonics, sharp, blurred = self._tables
         _native.preview_image(
             scene=self._tracer.native,
-            harmonics=harmonics,
-            sharp=sharp,
-            blurred=blurred,
+            harmonics=self._light.harmonics,
+            sharp=self._light.sharp,
+            blurred=self._light.blurred,
             **camera_arguments(camera),
             left=0,
             top=0,
@@ -60,16 +57,3 @@ class Previewer:
             threads=self._tracer.threads,
         )
         return Preview(np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3]))
-
-
-def _tables(light: Environment | None) -> tuple[Array, Array, Array]:
-    if light is None:
-        return _tables_of(np.zeros((2, 4, 3), np.float32).tobytes(), 2)
-    radiance = np.ascontiguousarray(light.radiance, np.float32)
-    return _tables_of(radiance.tobytes(), radiance.shape[0])
-
-
-@lru_cache(maxsize=4)
-def _tables_of(data: bytes, height: int) -> tuple[Array, Array, Array]:
-    radiance = np.frombuffer(data, np.float32).reshape(height, -1, 3)
-    return harmonics_of(radiance), radiance, blurred_maps(radiance)

@@ -19,6 +19,7 @@ from nightproof.scenes.environment import directions, named_environment
 from nightproof.scenes.fields import Fields
 from nightproof.scenes.flat import Environment
 from nightproof.scenes.gltf import GltfDocument
+from nightproof.scenes.harmonics import COSINE, harmonics
 from nightproof.scenes.images import decode_image, image_size, is_decodable
 from nightproof.scenes.nodes import compose
 
@@ -143,20 +144,4 @@ def _irradiance_as_radiance(light: Fields, looks: Float64[Array, "h w 3"]) -> Fl
         raise light.broken("irradianceCoefficients", "expected nine rows of three numbers")
     holder = Fields({str(i): row for i, row in enumerate(rows)}, light.at("irradianceCoefficients"), light.root)
     coefficients = np.array([holder.numbers(str(i), 3) for i in range(9)])
-    kernel = np.repeat([math.pi, 2 * math.pi / 3, math.pi / 4], [1, 3, 5])[:, None]
-    return np.maximum(harmonics(looks) @ (coefficients / kernel), 0)
-
-
-def harmonics(looks: Float64[Array, "... 3"]) -> Float64[Array, "... 9"]:
-    """Real spherical harmonics up to l = 2, in the order of l, then m."""
-    x, y, z = np.moveaxis(looks, -1, 0)
-    columns = [
-        np.full_like(x, 0.28209479177387814),
-        *(0.4886025119029199 * axis for axis in (y, z, x)),
-        1.0925484305920792 * x * y,
-        1.0925484305920792 * y * z,
-        0.31539156525252005 * (3 * z * z - 1),
-        1.0925484305920792 * x * z,
-        0.5462742152960396 * (x * x - y * y),
-    ]
-    return np.stack(columns, axis=-1)
+    return np.maximum(harmonics(looks) @ (coefficients / COSINE[:, None]), 0)
