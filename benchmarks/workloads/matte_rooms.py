@@ -32,7 +32,6 @@ from nightproof.pipelines.baking.charts import Charts, cut
 from nightproof.pipelines.baking.smooth import chart_map
 from nightproof.pipelines.baking.viewers import camera_rows, viewers
 from nightproof.rendering.tracer import Tracer
-from nightproof.rendering.tracer_scene import srgb_table
 from nightproof.scenes.flat import Environment, FlatScene, Instance, Material
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import load_gltf
@@ -40,6 +39,7 @@ from nightproof.scenes.interiors.bedroom import bedroom
 from nightproof.scenes.interiors.gallery import gallery
 from nightproof.scenes.interiors.kitchen import kitchen
 from nightproof.scenes.interiors.living_room import living_room
+from nightproof.scenes.srgb import LINEAR_OF_BYTE
 
 Array = np.ndarray
 
@@ -198,7 +198,7 @@ def _matte_material(flat: FlatScene, material: Material) -> Material:
     color = np.array(material.base_color[:3])
     if material.base_color_texture is not None:
         pixels = flat.textures[material.base_color_texture.texture].pixels
-        color = color * srgb_table()[pixels[..., :3]].mean(axis=(0, 1))
+        color = color * LINEAR_OF_BYTE[pixels[..., :3]].mean(axis=(0, 1))
     if max(material.emissive) > 0:
         color = np.zeros(3)
     shade = tuple(float(c) for c in color)

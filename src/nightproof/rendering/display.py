@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from nightproof.scenes.srgb import encoded_of
+
 Array = np.ndarray
 
 BRIGHT_SHARE = 0.95
@@ -31,8 +33,7 @@ def to_display(radiance: Float32[Array, "h w 3"], exposure: float) -> UInt8[Arra
 def display_values(radiance: Float32[Array, "h w 3"], exposure: float) -> Float32[Array, "h w 3"]:
     """What `to_display` rounds: values from 0 to 255."""
     linear = np.clip(np.nan_to_num(radiance * np.float32(exposure), nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
-    encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.power(linear, 1 / 2.4) - 0.055)
-    return np.asarray(encoded * 255, np.float32)
+    return np.asarray(encoded_of(linear) * 255, np.float32)
 
 
 def auto_exposure(radiances: Sequence[Float32[Array, "h w 3"]]) -> float:

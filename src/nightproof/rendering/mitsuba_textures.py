@@ -16,6 +16,7 @@ from jaxtyping import Float, Float32
 
 from nightproof.rendering.mitsuba_plugins import PRODUCT
 from nightproof.scenes.flat import FlatScene, Texture, TextureUse, Wrap
+from nightproof.scenes.srgb import LINEAR_OF_BYTE
 
 Array = np.ndarray
 
@@ -24,13 +25,7 @@ MAX_UNROLLED_TILES = 8
 """How far a texture that repeats along one axis and clamps along the other is laid out."""
 
 
-def srgb_to_linear(encoded: Float[Array, "..."]) -> Float32[Array, "..."]:
-    """The inverse sRGB transfer function (IEC 61966-2-1)."""
-    encoded = np.asarray(encoded, np.float32)
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-_BYTE_TO_LINEAR = srgb_to_linear(np.arange(256, dtype=np.float32) / 255)
+_BYTE_TO_LINEAR = LINEAR_OF_BYTE.astype(np.float32)
 
 
 def linear_rgba(texture: Texture) -> Float32[Array, "h w 4"]:

@@ -19,6 +19,7 @@ from nightproof.scenes.flat import (
     Texture,
     TextureUse,
 )
+from nightproof.scenes.srgb import LINEAR_OF_BYTE
 
 Array = np.ndarray
 
@@ -50,14 +51,8 @@ def scene_parts(flat: FlatScene, emitters: bool = True) -> dict[str, Any]:
         "emitters": emitters,
         "lights": [_light(light) for light in flat.lights if light.intensity > 0 and max(light.color) > 0],
         "environment": None if flat.environment is None else _floats(flat.environment.radiance),
-        "srgb": srgb_table(),
+        "srgb": LINEAR_OF_BYTE.astype(np.float32),
     }
-
-
-def srgb_table() -> Float32[Array, "256"]:
-    """Linear values of the 256 codes (IEC 61966-2-1)."""
-    code = np.arange(256) / 255
-    return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def dielectric_eta(material: Material) -> float:

@@ -22,6 +22,7 @@ from nightproof.scenes.gltf import GltfDocument
 from nightproof.scenes.harmonics import COSINE, harmonics
 from nightproof.scenes.images import decode_image, image_size, is_decodable
 from nightproof.scenes.nodes import compose
+from nightproof.scenes.srgb import LINEAR_OF_BYTE
 
 Array = np.ndarray
 EXTENSION = "EXT_lights_image_based"
@@ -107,8 +108,7 @@ def _faces(document: GltfDocument, light: Fields) -> Float32[Array, "6 n n 3"] |
 
 
 def _linear(pixels: Array, mime: str) -> Float32[Array, "n n 3"]:
-    values = pixels[..., :3].astype(np.float32) / 255
-    values = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    values = LINEAR_OF_BYTE.astype(np.float32)[pixels[..., :3]]
     if mime == "image/png":
         values = values * 255 / np.maximum(pixels[..., 3:], 1)
     size = values.shape[0]

@@ -12,6 +12,7 @@ import numpy as np
 
 from nightproof.scenes.fields import Fields
 from nightproof.scenes.flat import TextureUse
+from nightproof.scenes.srgb import LINEAR_OF_BYTE
 from nightproof.scenes.textures import TextureTable
 
 Array = np.ndarray
@@ -55,7 +56,7 @@ def _by_texels(
     pixels = table.pixels(texture) if texture is not None and real else None
     if pixels is None or use is None or texture is None:
         return _by_factors(diffuse, specular, glossiness) | {"base_color_texture": colors}
-    shine = to_linear(pixels[..., :3]) * specular
+    shine = LINEAR_OF_BYTE[pixels[..., :3]] * specular
     # Without the diffuse colour of each texel its strength has to be guessed: what the specular share leaves over.
     rest = np.broadcast_to((1 - shine.max(axis=2, keepdims=True)) * diffuse[:3], shine.shape)
     _, metallic = solve(rest.reshape(-1, 3), shine.reshape(-1, 3))
@@ -91,10 +92,3 @@ def _metallic(diffuse: Array, specular: Array, one_minus: Array) -> Array:
 
 def _brightness(color: Array) -> Array:
     return np.sqrt((color * color) @ np.array([0.299, 0.587, 0.114]))
-
-
-def to_linear(pixels: Array) -> Array:
-    """8-bit sRGB as linear values (IEC 61966-2-1)."""
-    value = np.arange(256) / 255.0
-    table = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    return table[pixels]

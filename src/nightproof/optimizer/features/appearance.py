@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from nightproof.optimizer.features.surface import Surface
 from nightproof.scenes.flat import FlatScene, Material, TextureUse, Wrap
+from nightproof.scenes.srgb import LINEAR_OF_BYTE
 
 Array = np.ndarray
 
@@ -17,10 +18,6 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 EMISSION_LIMIT = 1e6
 """Radiance beyond which a file is broken rather than bright; keeps sums finite."""
-
-_LINEAR_OF_SRGB = np.where(
-    np.arange(256) / 255 <= 0.04045, np.arange(256) / 255 / 12.92, ((np.arange(256) / 255 + 0.055) / 1.055) ** 2.4
-)
 
 
 @dataclass(frozen=True)
@@ -117,5 +114,5 @@ def _linear(pixels: Array, srgb: bool) -> Float[Array, "n 4"]:
         return np.nan_to_num(pixels.astype(np.float64), nan=0.0, posinf=EMISSION_LIMIT, neginf=0.0)
     linear = pixels / 255.0
     if srgb:
-        linear[:, :3] = _LINEAR_OF_SRGB[pixels[:, :3]]
+        linear[:, :3] = LINEAR_OF_BYTE[pixels[:, :3]]
     return linear

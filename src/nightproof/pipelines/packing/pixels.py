@@ -9,26 +9,15 @@ from collections.abc import Set
 import numpy as np
 from jaxtyping import UInt8
 
+from nightproof.scenes.srgb import LINEAR_OF_BYTE, encoded_of
+
 Array = np.ndarray
 PIXEL_LIMIT = 2**26
 WEBP_SIDE_LIMIT = 16_383
 _PLAIN = (np.arange(256) / 255).astype(np.float32)
-_LINEAR = np.where(
-    np.arange(256) / 255 <= 0.04045, np.arange(256) / 255 / 12.92, ((np.arange(256) / 255 + 0.055) / 1.055) ** 2.4
-).astype(np.float32)
+_LINEAR = LINEAR_OF_BYTE.astype(np.float32)
 _STEPS = 1 << 14
-_ENCODED = np.rint(
-    np.clip(
-        255
-        * np.where(
-            np.arange(_STEPS + 1) / _STEPS <= 0.0031308,
-            np.arange(_STEPS + 1) / _STEPS * 12.92,
-            1.055 * np.maximum(np.arange(_STEPS + 1) / _STEPS, 1e-9) ** (1 / 2.4) - 0.055,
-        ),
-        0,
-        255,
-    )
-).astype(np.uint8)
+_ENCODED = np.rint(255 * encoded_of(np.arange(_STEPS + 1) / _STEPS)).astype(np.uint8)
 """From linear light in 16,384 steps: fine enough that no 8-bit value but the darkest few is missed."""
 
 
@@ -86,7 +75,6 @@ def halved(pixels: UInt8[Array, "h w c"], kinds: Set[str]) -> UInt8[Array, "h2 w
     values = (_LINEAR if "color" in kinds else _PLAIN)[pixels]
     if channels == 4:
         values[..., 3] = _PLAIN[pixels[..., 3]]
-    if channels == 4:
         values[..., :3] *= values[..., 3:] + np.float32(1e-6)
     mean = (values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]) / 4
     if channels == 4:

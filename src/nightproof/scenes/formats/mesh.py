@@ -103,8 +103,3 @@ def unit(vectors: Float64[Array, "n 3"]) -> Float64[Array, "n 3"]:
     """Of length one; what has no length points up."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.where(length > 1e-30, vectors / np.maximum(length, 1e-30), (0.0, 1.0, 0.0))
-
-
-def linear(srgb: Array) -> Array:
-    """Colours of 0 to 1 from the sRGB curve (IEC 61966-2-1)."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((np.maximum(srgb, 0) + 0.055) / 1.055) ** 2.4)

@@ -13,7 +13,6 @@ from nightproof.scenes.formats.beside import Beside
 from nightproof.scenes.formats.mesh import (
     Corners,
     face_normals,
-    linear,
     primitive,
     require_places,
     smooth_normals,
@@ -24,6 +23,7 @@ from nightproof.scenes.formats.obj_file import HINT, MISSING, ObjFile, parse_obj
 from nightproof.scenes.formats.polygons import triangulate
 from nightproof.scenes.formats.sizes import unit_note
 from nightproof.scenes.gltf import GltfDocument
+from nightproof.scenes.srgb import linear_of
 
 Array = np.ndarray
 
@@ -69,7 +69,7 @@ def _corners(obj: ObjFile, rows: Array, smoothing: Array) -> Corners:
         texcoords = (np.where((texcoord == MISSING)[:, None], 0, np.stack([u, 1 - v], axis=1)),)
     colors = None
     if obj.colors is not None:
-        rgb = linear(np.clip(np.nan_to_num(obj.colors[place]), 0, 1))
+        rgb = linear_of(np.clip(np.nan_to_num(obj.colors[place]), 0, 1))
         colors = np.concatenate([rgb, np.ones((len(rgb), 1))], axis=1)
     return Corners(place, obj.positions, _normals(obj, place, normal, smoothing), texcoords, colors)
 

@@ -14,12 +14,13 @@ import numpy as np
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.formats.assembly import Assembly, SourceFiles, document_from, read_file
 from nightproof.scenes.formats.beside import Beside
-from nightproof.scenes.formats.mesh import Corners, linear, plain_material, primitive, require_places, unit
+from nightproof.scenes.formats.mesh import Corners, plain_material, primitive, require_places, unit
 from nightproof.scenes.formats.ply_file import Column, PlyFile, Ragged, parse_ply
 from nightproof.scenes.formats.polygons import triangulate
 from nightproof.scenes.formats.sizes import unit_note
 from nightproof.scenes.gltf import GltfDocument
 from nightproof.scenes.shapes import TRIANGLE_STRIP, to_triangles
+from nightproof.scenes.srgb import linear_of
 
 Array = np.ndarray
 COLORS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
@@ -153,7 +154,7 @@ def _colors(element: dict[str, Column], rows: Array) -> Array | None:
         if len(plain) < 3 or not all(isinstance(column, np.ndarray) for column in columns[:3]):
             continue
         scaled = [column[rows] / _one(column) for column in plain]
-        rgb = linear(np.clip(np.nan_to_num(np.stack(scaled[:3], axis=1)), 0, 1))
+        rgb = linear_of(np.clip(np.nan_to_num(np.stack(scaled[:3], axis=1)), 0, 1))
         alpha = np.clip(np.nan_to_num(scaled[3], nan=1), 0, 1) if len(scaled) > 3 else np.ones(len(rows))
         return np.concatenate([rgb, alpha[:, None]], axis=1)
     return None

@@ -11,6 +11,7 @@ from nightproof.scenes.camera import look_at
 from nightproof.scenes.glb import write_glb
 from nightproof.scenes.interiors.patterns import Color, png
 from nightproof.scenes.interiors.solids import Solid
+from nightproof.scenes.srgb import linear_of
 
 Array = np.ndarray
 Point = tuple[float, float, float]
@@ -55,7 +56,7 @@ class Interior:
         double_sided: bool = False,
     ) -> int:
         """`color` in sRGB; `per_metre` is how often a texture repeats; `glow` is emitted radiance."""
-        linear = [round(_linear(channel), 5) for channel in color]
+        linear = np.round(linear_of(np.array(color)), 5).tolist()
         pbr: dict[str, Any] = {"metallicFactor": metallic, "roughnessFactor": roughness}
         if texture is None or color != (1.0, 1.0, 1.0):
             pbr["baseColorFactor"] = [*linear, 1.0]
@@ -146,7 +147,3 @@ class Interior:
         used = self.json.setdefault("extensionsUsed", [])
         if extension not in used:
             used.append(extension)
-
-
-def _linear(channel: float) -> float:
-    return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4

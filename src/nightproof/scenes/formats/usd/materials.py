@@ -15,11 +15,11 @@ from pxr import Usd, UsdShade
 
 from nightproof.scenes.formats.assembly import Assembly
 from nightproof.scenes.formats.beside import Picture, as_picture
-from nightproof.scenes.formats.mesh import linear
 from nightproof.scenes.formats.mtl_maps import png, resized
 from nightproof.scenes.formats.usd.confined import Confined
 from nightproof.scenes.formats.usd.shaders import Colored, Sampled, Value, alike, value_of
 from nightproof.scenes.images import decode_image
+from nightproof.scenes.srgb import encoded_of, linear_of
 
 Array = np.ndarray
 GREY = 0.18
@@ -202,18 +202,17 @@ class Maker:
         if held.channels != "rgb":
             pixels = np.dstack([pixels[..., "rgba".index(held.channels)]] * 3 + [pixels[..., 3]])
         values = pixels[..., :3] / 255
-        values = values if held.space == "raw" else linear(values)
+        values = values if held.space == "raw" else linear_of(values)
         values = values * np.array(held.scale[:3]) + np.array(held.bias[:3])
         values = np.clip(values / np.where(np.array(factor) > 0, factor, 1), 0, 1)
-        curved = np.where(values <= 0.0031308, 12.92 * values, 1.055 * values ** (1 / 2.4) - 0.055)
-        return np.dstack([np.round(curved * 255).astype(np.uint8), pixels[..., 3]])
+        return np.dstack([np.round(encoded_of(values) * 255).astype(np.uint8), pixels[..., 3]])
 
     def _channel(self, held: Sampled) -> Array:
         """One channel as 8 bits, scale and bias applied."""
         index = max("rgba".find(held.channels[0]), 0)
         values = self._pixels(held)[..., index] / 255
         if held.space == "sRGB" and index < 3:
-            values = linear(values)
+            values = linear_of(values)
         return np.round(np.clip(values * held.scale[index] + held.bias[index], 0, 1) * 255).astype(np.uint8)
 
     def _pixels(self, held: Sampled) -> Array:
