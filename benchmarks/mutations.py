@@ -4,7 +4,8 @@
 
 Every mutant is opened, every accessor decoded, the scene flattened (and packed with `--pack`) in a child process whose
 memory is bounded. Printed: how many loaded, how many were refused by which error, what else happened (a foreign
-exception, a crash, a hang), the slowest by CPU-seconds, the largest resident size. One seed gives the same mutants.
+exception, a crash, a hang), the slowest by CPU-seconds, the largest resident size. One seed gives the same mutants. The
+exit code says how many broke a limit.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import queue
 import random
 import resource
 import struct
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -28,6 +30,8 @@ BATCH = 50
 """Mutants per child: a child's peak memory is that of its hungriest mutant."""
 LIMIT_S, LIMIT_BYTES = 2.0, 500e6
 HANG_S = 120
+NEVER = ("FOREIGN", "CRASH", "HANG")
+"""How outcomes begin that should not be."""
 ADDRESS_SPACE = 8 << 30
 """Far above the limit that is measured: what runs into it is a bomb."""
 NUMBERS = (-1, 0, 1, 2, 3, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32, 2**63, -(2**40), 1e30, -1e-30, 0.5, 3.0)
@@ -186,7 +190,7 @@ def run(paths: list[Path], seeds: list[int], pack_too: bool) -> list[Result]:
     return results
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=10_000)
@@ -199,6 +203,9 @@ def main() -> None:
     results = run([paths[i] for i in order], [asked.seed * 1_000_003 + i for i in order], asked.pack)
     for outcome, count in Counter(result.outcome for result in results).most_common():
         print(f"{count:7} {outcome}")
+    never = [result for result in results if result.outcome.startswith(NEVER)]
+    for result in never:
+        print(f"{result.name}: {result.outcome}")
     for title, key in (("slowest", lambda r: -r.cpu_seconds), ("largest", lambda r: -r.peak_bytes)):
         print(title)
         for result in sorted(results, key=key)[:5]:
@@ -208,7 +215,8 @@ def main() -> None:
     slow = sum(result.cpu_seconds > LIMIT_S for result in results)
     large = sum(result.peak_bytes > LIMIT_BYTES for result in results)
     print(f"{len(results)} mutants; {slow} above {LIMIT_S:g} CPU-s, {large} in children above {LIMIT_BYTES / 1e6:g} MB")
+    return min(len(never) + slow + large, 100)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

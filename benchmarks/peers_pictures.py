@@ -91,9 +91,7 @@ def camera_of(flat: FlatScene, view: View, width_px: int, height_px: int) -> Cam
 
 
 def geometry_mask(flat: FlatScene, camera: Camera) -> np.ndarray:
-    x, y = np.meshgrid(np.arange(camera.width_px) + 0.5, np.arange(camera.height_px) + 0.5)
-    origins, directions = camera.rays(np.stack([x, y], -1).reshape(-1, 2))
-    hits = RayCaster(flat.positions, flat.triangles, 1).closest(origins, directions)
+    hits = RayCaster(flat.positions, flat.triangles, 1).closest(*camera.grid_rays())
     return (hits.triangle >= 0).reshape(camera.height_px, camera.width_px)
 
 

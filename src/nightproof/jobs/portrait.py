@@ -103,10 +103,8 @@ def _best_place(flat: FlatScene, tracer: Tracer, scene_class: str, threads: int)
 
 def _variety(flat: FlatScene, rays: RayCaster, camera: Camera) -> float:
     """Entropy of what the pixels show, in nats: which primitive of which node, of which material."""
-    x, y = np.meshgrid(np.arange(camera.width_px) + 0.5, np.arange(camera.height_px) + 0.5)
-    origins, directions = camera.rays(np.stack([x.ravel(), y.ravel()], axis=1))
-    hits = rays.closest(origins.astype(np.float32), directions.astype(np.float32), np.inf)
-    met = np.asarray(hits.triangle)[np.asarray(hits.triangle) >= 0]
+    triangle = rays.closest(*camera.grid_rays()).triangle
+    met = triangle[triangle >= 0]
     things = np.stack([flat.triangle_instance[met], flat.triangle_material[met]], axis=1)
     _, counts = np.unique(things, axis=0, return_counts=True)
     shares = counts / max(camera.width_px * camera.height_px, 1)

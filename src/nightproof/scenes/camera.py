@@ -40,6 +40,15 @@ class Camera:
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         return np.broadcast_to(self.position_m, directions.shape), directions
 
+    def grid_rays(
+        self, columns: int | None = None, rows: int | None = None
+    ) -> tuple[Float[Array, "n 3"], Float[Array, "n 3"]]:
+        """Those through the middles of an even grid, row by row; one per pixel where none is given."""
+        columns, rows = columns or self.width_px, rows or self.height_px
+        x = (np.arange(columns) + 0.5) * self.width_px / columns
+        y = (np.arange(rows) + 0.5) * self.height_px / rows
+        return self.rays(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
+
 
 def look_at(
     position_m: Float[Array, "3"],

@@ -16,18 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from nightproof.errors import UnusableInput
 from nightproof.records.record import canonical_json
 from nightproof.scenes import accessors, compressed
 from nightproof.scenes.broken import BrokenScene, SceneTooLarge
 from nightproof.scenes.fields import Fields
 from nightproof.scenes.glb import MAGIC, parse_document, split_glb, write_glb
-from nightproof.scenes.resources import is_remote, resolve
+from nightproof.scenes.resources import FILE_BYTES_LIMIT, is_remote, read_file, resolve
 
 __all__ = ["BrokenScene", "GltfDocument", "SceneTooLarge", "load_gltf", "parse_glb", "write_glb"]
 
-FILE_BYTES_LIMIT = 2**31
-"""Of one scene with all its files."""
 ARRAYS = (
     *("accessors", "animations", "buffers", "bufferViews", "cameras", "images", "materials", "meshes", "nodes"),
     *("samplers", "scenes", "skins", "textures"),
@@ -160,7 +157,7 @@ class GltfDocument:
 
 def load_gltf(path: Path) -> GltfDocument:
     """Open a .glb or .gltf file. Raises BrokenScene, or UnusableInput where the file cannot be read at all."""
-    data = _read(path)
+    data = read_file(path)
     if data[:4] == MAGIC or path.suffix.lower() == ".glb":
         return parse_glb(data, path.parent)
     document = GltfDocument(parse_document(data), "gltf", "", 0, folder=path.parent)
@@ -181,15 +178,6 @@ def parse_glb(data: bytes, folder: Path | None = None) -> GltfDocument:
             document._buffers[0] = _of_length(binary, first)
     _require_data(document)
     return document
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > FILE_BYTES_LIMIT:
-            raise SceneTooLarge(f"{path.name} is larger than {FILE_BYTES_LIMIT} bytes")
-        return path.read_bytes()
-    except OSError as error:
-        raise UnusableInput(f"{path}: {error.strerror}", hint="Check the path and its permissions.") from None
 
 
 def _read_files(document: GltfDocument, text: bytes) -> None:

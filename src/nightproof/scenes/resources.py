@@ -7,9 +7,22 @@ import binascii
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
-from nightproof.scenes.broken import BrokenScene
+from nightproof.errors import UnusableInput
+from nightproof.scenes.broken import BrokenScene, SceneTooLarge
 
+FILE_BYTES_LIMIT = 2**31
+"""Of one scene with all its files."""
 DATA_MIME_TYPES = ("application/octet-stream", "application/gltf-buffer", "image/")
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a scene file. Raises UnusableInput, and SceneTooLarge before anything is read."""
+    try:
+        if path.stat().st_size > FILE_BYTES_LIMIT:
+            raise SceneTooLarge(f"{path.name} is larger than {FILE_BYTES_LIMIT} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise UnusableInput(f"{path}: {error.strerror}", hint="Check the path and its permissions.") from None
 
 
 def resolve(uri: str, folder: Path | None, pointer: str, limit_bytes: int) -> tuple[bytes, str]:

@@ -117,10 +117,7 @@ class ViewSampler:
         )
 
     def _sight(self, camera: Camera) -> Sight:
-        columns, rows = SIGHT_GRID
-        x, y = np.meshgrid((np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows)
-        pixels = np.stack([x.ravel() * camera.width_px, y.ravel() * camera.height_px], axis=1)
-        return self._space.sight(*camera.rays(pixels), min(0.45, 0.1 * self._diagonal_m))
+        return self._space.sight(*camera.grid_rays(*SIGHT_GRID), min(0.45, 0.1 * self._diagonal_m))
 
     def _is_free(self, position_m: Array) -> bool:
         """Clear of every surface, and not inside a solid."""

@@ -48,9 +48,7 @@ def sightings(flat: FlatScene, rays: RayCaster, cameras: Sequence[Camera]) -> Si
 
 
 def _look(flat: FlatScene, rays: RayCaster, camera: Camera) -> tuple[Array, Array, Array, Array]:
-    x = (np.arange(GRID[0]) + 0.5) * camera.width_px / GRID[0]
-    y = (np.arange(GRID[1]) + 0.5) * camera.height_px / GRID[1]
-    origins, directions = camera.rays(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
+    origins, directions = camera.grid_rays(*GRID)
     hits = rays.closest(origins, directions)
     met = hits.triangle >= 0
     triangle = hits.triangle[met].astype(np.int64)

@@ -10,9 +10,9 @@ from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.geometry import GeometryStep
 from nightproof.pipelines.packing.layout import assemble
 from nightproof.pipelines.packing.recode import Encoder, load_images, recode_images, texture_sizes
-from nightproof.pipelines.packing.tolerances import Part, Tolerances
+from nightproof.pipelines.packing.tolerances import Tolerances
 from nightproof.pipelines.packing.undraco import unpack_draco
-from nightproof.pipelines.packing.units import primitives
+from nightproof.pipelines.packing.units import Part, primitives
 from nightproof.scenes.gltf import GltfDocument
 
 Progress = Callable[[float, str], None]

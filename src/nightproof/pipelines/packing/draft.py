@@ -45,16 +45,3 @@ class Draft:
         index = len(self.json["accessors"]) - 1
         self.streams[index] = stream
         return index
-
-    def use_extension(self, name: str, *, required: bool) -> None:
-        for key in ("extensionsUsed", "extensionsRequired") if required else ("extensionsUsed",):
-            names = self.json.setdefault(key, [])
-            if name not in names:
-                names.append(name)
-
-    def drop_extension(self, name: str) -> None:
-        for key in ("extensionsUsed", "extensionsRequired"):
-            if name in self.json.get(key, []):
-                self.json[key] = [other for other in self.json[key] if other != name]
-                if not self.json[key]:
-                    del self.json[key]

@@ -21,7 +21,7 @@ from nightproof.pipelines.packing.simplify import (
     slide_of,
 )
 from nightproof.pipelines.packing.streams import Stream, Tolerance
-from nightproof.pipelines.packing.units import Place, Unit, find_units, primitives
+from nightproof.pipelines.packing.units import Part, Place, Unit, find_units, primitives
 
 POSITION_BITS = 14
 """Positions resolve at least this fraction of a mesh's extent: a twentieth of a pixel where it fills a screen."""
@@ -121,13 +121,13 @@ class GeometryStep:
         self,
         draft: Draft,
         texture_sizes: dict[int, int],
-        shape_errors: Mapping[tuple[int, int], float] | None = None,
-        more_bits: Mapping[tuple[int, int], int] | None = None,
+        shape_errors: Mapping[Part, float] | None = None,
+        more_bits: Mapping[Part, int] | None = None,
     ) -> None:
         """By mesh and primitive: how far its surface may move, in its own units (others keep every vertex), and by how
         many bits its grids are finer than usual."""
         self._more_bits = more_bits or {}
-        self.simplified: set[tuple[int, int]] = set()
+        self.simplified: set[Part] = set()
         """Parts that lost triangles."""
         self._draft = draft
         self._sizes = texture_sizes

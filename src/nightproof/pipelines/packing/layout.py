@@ -11,6 +11,7 @@ import numpy as np
 
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.streams import ARRAY_BUFFER, Stream, encoded
+from nightproof.scenes.declared import declare, withdraw
 from nightproof.scenes.gltf import write_glb
 
 MESHOPT = "EXT_meshopt_compression"
@@ -149,7 +150,7 @@ def _place_group(draft: Draft, sheet: Sheet, group: list[int], meshopt: bool) ->
         described = draft.streams[index].described(sheet.json["accessors"][index])
         sheet.json["accessors"][index] = {"bufferView": view, "byteOffset": offsets[index] * size} | described
     if first.target == ARRAY_BUFFER and first.normalized and first.filtered.name == "OCTAHEDRAL":
-        _use(sheet.json, QUANTIZATION)
+        declare(sheet.json, QUANTIZATION, required=True)
 
 
 def _view(sheet: Sheet, streams: list[Stream], plain: np.ndarray, meshopt: bool) -> int:
@@ -176,7 +177,7 @@ def _compressed_view(sheet: Sheet, data: bytes, stream: Stream, rows: int, size:
     packed["count"] = rows
     view = {"buffer": 1, "byteOffset": sheet.fallback_bytes, "byteLength": rows * size} | extra
     sheet.fallback_bytes += rows * size + -(rows * size) % 4
-    _use(sheet.json, MESHOPT)
+    declare(sheet.json, MESHOPT, required=True)
     return sheet.add(view | {"extensions": {MESHOPT: packed}})
 
 
@@ -189,21 +190,6 @@ def _finish(sheet: Sheet) -> bytes:
     if sheet.fallback_bytes:
         json["buffers"].append({"byteLength": sheet.fallback_bytes, "extensions": {MESHOPT: {"fallback": True}}})
     else:
-        _drop(json, MESHOPT)
-    _drop(json, "KHR_meshopt_compression")
+        withdraw(json, MESHOPT)
+    withdraw(json, "KHR_meshopt_compression")
     return write_glb(json, bytes(sheet.binary))
-
-
-def _use(json: dict[str, Any], name: str) -> None:
-    for key in ("extensionsUsed", "extensionsRequired"):
-        names = json.setdefault(key, [])
-        if name not in names:
-            names.append(name)
-
-
-def _drop(json: dict[str, Any], name: str) -> None:
-    for key in ("extensionsUsed", "extensionsRequired"):
-        if name in json.get(key, []):
-            json[key] = [other for other in json[key] if other != name]
-            if not json[key]:
-                del json[key]

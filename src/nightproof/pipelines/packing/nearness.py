@@ -64,9 +64,7 @@ def nearness_of(flat: FlatScene, sampler: ViewSampler, rays: RayCaster) -> Nearn
 
 def _seen_by(camera: Camera, flat: FlatScene, rays: RayCaster) -> dict[int, float]:
     """Pixels per metre of each mesh that one of the file's own cameras shows, where it is near."""
-    side = (np.arange(GRID) + 0.5) / GRID
-    x, y = np.meshgrid(side * camera.width_px, side * camera.height_px)
-    origins, directions = camera.rays(np.stack([x.reshape(-1), y.reshape(-1)], axis=1))
+    origins, directions = camera.grid_rays(GRID, GRID)
     hits = rays.closest(origins, directions)
     met = hits.triangle >= 0
     depth = hits.distance_m[met] * (directions[met] @ camera.forward)

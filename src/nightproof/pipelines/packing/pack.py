@@ -18,7 +18,8 @@ from nightproof.pipelines.packing.pixels import decoded
 from nightproof.pipelines.packing.recode import Encoder
 from nightproof.pipelines.packing.references import NotUnderstood
 from nightproof.pipelines.packing.sight import SIDE_PX, Look, Sight, squared_error
-from nightproof.pipelines.packing.tolerances import COUNTED, Part, Tolerances, factors
+from nightproof.pipelines.packing.tolerances import COUNTED, Tolerances, factors
+from nightproof.pipelines.packing.units import Part
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.gltf import GltfDocument, parse_glb, write_glb

@@ -12,6 +12,7 @@ from nightproof.pipelines.packing.pixels import image_size
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_uses import image_uses, sources
 from nightproof.pipelines.packing.textures import Work, encode_texture
+from nightproof.scenes.declared import declare
 
 WEBP = "EXT_texture_webp"
 RECODED = ("image/png", "image/jpeg", "image/webp")
@@ -72,7 +73,7 @@ def _name_webp(draft: Draft) -> None:
         if texture.get("source") in draft.images:
             texture.setdefault("extensions", {})[WEBP] = {"source": texture.pop("source")}
     if draft.images:
-        draft.use_extension(WEBP, required=True)
+        declare(draft.json, WEBP, required=True)
         draft.resurvey()
 
 

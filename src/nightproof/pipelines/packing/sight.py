@@ -6,9 +6,10 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, UInt8
+from jaxtyping import Bool, Float32, Int, UInt8
 
 from nightproof.kernels.rays import RayCaster
+from nightproof.pipelines.packing.units import Part
 from nightproof.rendering.display import auto_exposure, to_display
 from nightproof.rendering.preview import Preview, Previewer
 from nightproof.scenes.camera import Camera
@@ -26,9 +27,6 @@ TEXTURE_FIELDS = (
 )
 EQUAL_DB = 99.0
 """What equal pictures count as."""
-
-Part = tuple[int, int]
-"""Mesh and primitive."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +125,7 @@ def squared_error(psnr_db: float) -> float:
 def _view(camera: Camera, flat: FlatScene, previewer: Previewer, rays: RayCaster) -> _View:
     preview = previewer.picture(camera)
     exposure = auto_exposure([preview.color])
-    y, x = np.mgrid[0 : camera.height_px, 0 : camera.width_px] + 0.5
-    pixels: Float[Array, "n 2"] = np.stack([x.reshape(-1), y.reshape(-1)], axis=1)
-    triangle = rays.closest(*camera.rays(pixels)).triangle
+    triangle = rays.closest(*camera.grid_rays()).triangle
     instance = np.where(triangle >= 0, flat.triangle_instance[np.maximum(triangle, 0)].astype(np.int64), -1)
     shape = (camera.height_px, camera.width_px)
     return _View(camera, exposure, to_display(preview.color, exposure), _covered(preview), instance.reshape(shape))

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nightproof.pipelines.packing.texture_loss import Loss
+from nightproof.pipelines.packing.units import Part
 
-Part = tuple[int, int]
-"""Mesh and primitive."""
 SHAPE_PX = 0.5
 LEAST_SHAPE_PX = 1 / 32
 """Below it a part keeps all its triangles: too few would go."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.units import DRACO, primitives
+from nightproof.scenes.declared import withdraw
 
 
 def unpack_draco(draft: Draft) -> bool:
@@ -17,6 +18,6 @@ def unpack_draco(draft: Draft) -> bool:
             del place.value["extensions"]
         held = {*place.vertex_accessors, *([place.value["indices"]] if "indices" in place.value else [])}
         draft.unpacked |= {index for index in held if "bufferView" not in draft.json["accessors"][index]}
-    draft.drop_extension(DRACO)
+    withdraw(draft.json, DRACO)
     draft.resurvey()
     return True

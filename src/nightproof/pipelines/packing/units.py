@@ -16,6 +16,8 @@ from nightproof.pipelines.packing.references import UNDERSTOOD
 
 DRACO = "KHR_draco_mesh_compression"
 TRIANGLES = 4
+Part = tuple[int, int]
+"""Mesh and primitive."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Place:
     value: dict[str, Any]
 
     @property
-    def part(self) -> tuple[int, int]:
+    def part(self) -> Part:
         return self.mesh, self.primitive
 
     @property

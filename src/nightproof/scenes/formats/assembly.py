@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nightproof.errors import UnusableInput
 from nightproof.records.record import canonical_json
 from nightproof.scenes.broken import SceneTooLarge
-from nightproof.scenes.gltf import FILE_BYTES_LIMIT, GltfDocument, parse_glb, write_glb
+from nightproof.scenes.declared import declare
+from nightproof.scenes.gltf import GltfDocument, parse_glb, write_glb
+from nightproof.scenes.resources import FILE_BYTES_LIMIT
 
 Array = np.ndarray
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
@@ -116,9 +116,7 @@ class Assembly:
         return texture
 
     def uses(self, extension: str, *, required: bool = False) -> None:
-        for key in ("extensionsUsed", "extensionsRequired") if required else ("extensionsUsed",):
-            if extension not in self.json.setdefault(key, []):
-                self.json[key].append(extension)
+        declare(self.json, extension, required=required)
 
     def glb(self, roots: Sequence[int]) -> bytes:
         """The finished GLB; `roots` are the nodes of its one scene."""
@@ -135,13 +133,3 @@ def document_from(glb: bytes, form: str, files: SourceFiles, notes: Sequence[str
     document.source_sha256, document.source_bytes = files.sha256, files.size_bytes
     document.notes = tuple(dict.fromkeys(notes))
     return document
-
-
-def read_file(path: Path) -> bytes:
-    """The bytes of a scene file. Raises UnusableInput, and SceneTooLarge before anything is read."""
-    try:
-        if path.stat().st_size > FILE_BYTES_LIMIT:
-            raise SceneTooLarge(f"{path.name} is larger than {FILE_BYTES_LIMIT} bytes")
-        return path.read_bytes()
-    except OSError as error:
-        raise UnusableInput(f"{path}: {error.strerror}", hint="Check the path and its permissions.") from None

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.formats.assembly import SourceFiles
-from nightproof.scenes.gltf import FILE_BYTES_LIMIT, sniff_mime
+from nightproof.scenes.gltf import sniff_mime
 from nightproof.scenes.images import PIXELS_LIMIT, SIDE_LIMIT_PX
-from nightproof.scenes.resources import is_remote, read_beside
+from nightproof.scenes.resources import FILE_BYTES_LIMIT, is_remote, read_beside
 
 OTHER_FORMATS = ("TGA", "BMP", "TIFF", "GIF", "DDS")
 """What Pillow turns into PNG: common beside OBJ and USD, unknown to glTF."""

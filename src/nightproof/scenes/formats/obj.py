@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nightproof.scenes.broken import BrokenScene
-from nightproof.scenes.formats.assembly import Assembly, SourceFiles, document_from, read_file
+from nightproof.scenes.formats.assembly import Assembly, SourceFiles, document_from
 from nightproof.scenes.formats.beside import Beside
 from nightproof.scenes.formats.mesh import (
     Corners,
@@ -23,6 +23,7 @@ from nightproof.scenes.formats.obj_file import HINT, MISSING, ObjFile, parse_obj
 from nightproof.scenes.formats.polygons import triangulate
 from nightproof.scenes.formats.sizes import unit_note
 from nightproof.scenes.gltf import GltfDocument
+from nightproof.scenes.resources import read_file
 from nightproof.scenes.srgb import linear_of
 
 Array = np.ndarray

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from nightproof.scenes.broken import BrokenScene
-from nightproof.scenes.formats.assembly import Assembly, SourceFiles, document_from, read_file
+from nightproof.scenes.formats.assembly import Assembly, SourceFiles, document_from
 from nightproof.scenes.formats.beside import Beside
 from nightproof.scenes.formats.mesh import Corners, plain_material, primitive, require_places, unit
 from nightproof.scenes.formats.ply_file import Column, PlyFile, Ragged, parse_ply
 from nightproof.scenes.formats.polygons import triangulate
 from nightproof.scenes.formats.sizes import unit_note
 from nightproof.scenes.gltf import GltfDocument
+from nightproof.scenes.resources import read_file
 from nightproof.scenes.shapes import TRIANGLE_STRIP, to_triangles
 from nightproof.scenes.srgb import linear_of
 

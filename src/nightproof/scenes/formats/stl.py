@@ -12,10 +12,11 @@ import numpy as np
 from jaxtyping import Float64
 
 from nightproof.scenes.broken import BrokenScene
-from nightproof.scenes.formats.assembly import Assembly, SourceFiles, document_from, read_file
+from nightproof.scenes.formats.assembly import Assembly, SourceFiles, document_from
 from nightproof.scenes.formats.mesh import Corners, plain_material, primitive, require_places
 from nightproof.scenes.formats.sizes import unit_note
 from nightproof.scenes.gltf import GltfDocument
+from nightproof.scenes.resources import read_file
 
 Array = np.ndarray
 HEADER_BYTES, FACET_BYTES = 84, 50

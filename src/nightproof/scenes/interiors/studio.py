@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nightproof.scenes.camera import look_at
+from nightproof.scenes.declared import declare
 from nightproof.scenes.glb import write_glb
 from nightproof.scenes.interiors.patterns import Color, png
 from nightproof.scenes.interiors.solids import Solid
@@ -65,14 +66,14 @@ class Interior:
             pbr["baseColorTexture"] = {"index": texture}
             if (u, v) != (1.0, 1.0):
                 pbr["baseColorTexture"]["extensions"] = {"KHR_texture_transform": {"scale": [u, v]}}
-                self._uses("KHR_texture_transform")
+                declare(self.json, "KHR_texture_transform", required=False)
         found: dict[str, Any] = {"name": name, "pbrMetallicRoughness": pbr}
         if glow:
             found |= {
                 "emissiveFactor": linear,
                 "extensions": {"KHR_materials_emissive_strength": {"emissiveStrength": glow}},
             }
-            self._uses("KHR_materials_emissive_strength")
+            declare(self.json, "KHR_materials_emissive_strength", required=False)
         if double_sided:
             found["doubleSided"] = True
         return self._push("materials", found)
@@ -93,7 +94,7 @@ class Interior:
         self.json["scenes"][0]["nodes"].append(self._push("nodes", {"name": name, "camera": index, "matrix": matrix}))
 
     def point_light(self, name: str, at: Point, color: Color, candela: float) -> None:
-        self._uses("KHR_lights_punctual")
+        declare(self.json, "KHR_lights_punctual", required=False)
         lights = self.json.setdefault("extensions", {}).setdefault("KHR_lights_punctual", {"lights": []})["lights"]
         lights.append({"name": name, "type": "point", "color": list(color), "intensity": candela})
         self._show({"name": name, "extensions": {"KHR_lights_punctual": {"light": len(lights) - 1}}}, at)
@@ -142,8 +143,3 @@ class Interior:
         items = self.json.setdefault(array, [])
         items.append(item)
         return len(items) - 1
-
-    def _uses(self, extension: str) -> None:
-        used = self.json.setdefault("extensionsUsed", [])
-        if extension not in used:
-            used.append(extension)

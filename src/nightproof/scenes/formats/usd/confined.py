@@ -13,8 +13,7 @@ from pathlib import Path
 from pxr import Ar, Sdf, Usd
 
 from nightproof.scenes.broken import BrokenScene
-from nightproof.scenes.gltf import FILE_BYTES_LIMIT
-from nightproof.scenes.resources import is_remote
+from nightproof.scenes.resources import FILE_BYTES_LIMIT, is_remote
 
 LAYERS_LIMIT = 10_000
 SUFFIXES = (".usd", ".usda", ".usdc", ".usdz")

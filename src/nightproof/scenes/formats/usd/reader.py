@@ -18,9 +18,9 @@ from typing import IO, Any
 from nightproof.errors import NotOnThisMachine
 from nightproof.kernels.guard import end_group
 from nightproof.scenes.broken import BrokenScene, SceneTooLarge
-from nightproof.scenes.formats.assembly import SourceFiles, document_from, read_file
-from nightproof.scenes.gltf import FILE_BYTES_LIMIT, GltfDocument
-from nightproof.scenes.resources import read_beside
+from nightproof.scenes.formats.assembly import SourceFiles, document_from
+from nightproof.scenes.gltf import GltfDocument
+from nightproof.scenes.resources import FILE_BYTES_LIMIT, read_beside, read_file
 
 CALL_S, CALL_S_PER_MB, CALL_S_MOST = 20.0, 1.0, 300.0
 """How long the child may take, by the size of the file: a few references can unfold without end."""
