@@ -2,10 +2,10 @@
 
     python benchmarks/mutations.py ../shared/scenes [--count 10000] [--seed 0] [--pack]
 
-Every mutant is opened, every accessor decoded, the scene flattened (and packed with `--pack`) in a child process whose
-memory is bounded. Printed: how many loaded, how many were refused by which error, what else happened (a foreign
-exception, a crash, a hang), the slowest by CPU-seconds, the largest resident size. One seed gives the same mutants. The
-exit code says how many broke a limit.
+Every mutant is opened, every accessor decoded, the scene flattened and recorded (and packed with `--pack`) in a child
+process whose memory is bounded. Printed: how many loaded, how many were refused by which error, what else happened (a
+foreign exception, a crash, a hang), the slowest by CPU-seconds, the largest resident size. One seed gives the same
+mutants. The exit code says how many broke a limit.
 """
 
 from __future__ import annotations
@@ -129,6 +129,8 @@ def attempt(data: bytes, pack_too: bool) -> str:
     from nightproof.errors import UnusableInput
     from nightproof.scenes.flatten import flatten
     from nightproof.scenes.gltf import parse_glb
+    from nightproof.scenes.image_light import scene_environment
+    from nightproof.scenes.load import scene_record
 
     try:
         document = parse_glb(data)
@@ -141,7 +143,7 @@ def attempt(data: bytes, pack_too: bool) -> str:
         except UnusableInput:
             outcome = "loaded in part"
     try:
-        flatten(document)
+        scene_record(document, "mutant", flatten(document, scene_environment(document)))
         if pack_too:
             from nightproof.pipelines.packing.pack import pack
 

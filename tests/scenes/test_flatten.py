@@ -312,3 +312,10 @@ def test_draco_and_plain_files_of_one_truck_are_the_same_truck():
     plain, packed = (flatten(load_gltf(SCENES / f"CesiumMilkTruck{end}.glb")) for end in ("", "_draco"))
     assert len(plain.triangles) == len(packed.triangles)
     assert np.allclose(plain.bounds_m, packed.bounds_m, atol=1e-3)
+
+
+@pytest.mark.parametrize("names", [[["KHR_mesh_quantization"]], [{}], [None, "a"], 3, {"a": "b"}])
+@pytest.mark.parametrize("key", ["extensionsRequired", "extensionsUsed"])
+def test_names_of_extensions_are_strings(key, names):
+    with pytest.raises(BrokenScene, match=key):
+        scene_record(scene({}, extra={key: names}), "x")

@@ -65,6 +65,13 @@ class Fields:
             raise self.broken(name, f"expected a string, found {_kind(value)}")
         return value
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The strings of an array; an absent array has none."""
+        for i, item in enumerate(items := _array(self.value.get(name, []), self.at(name))):
+            if not isinstance(item, str):
+                raise BrokenScene(f"expected a string, found {_kind(item)}", f"{self.at(name)}/{i}")
+        return tuple(items)
+
     def flag(self, name: str) -> bool:
         value = self.value.get(name, False)
         if not isinstance(value, bool):

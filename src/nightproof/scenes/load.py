@@ -33,7 +33,7 @@ def scene_record(document: GltfDocument, name: str, flat: FlatScene | None = Non
         triangles=len(flat.triangles),
         bounds_min_m=_triple(lower),
         bounds_max_m=_triple(upper),
-        extensions=tuple(sorted(str(name) for name in document.json.get("extensionsUsed", []))),
+        extensions=tuple(sorted(document.root.texts("extensionsUsed"))),
     )
 
 
