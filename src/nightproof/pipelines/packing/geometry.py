@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, UInt32
 
 from nightproof.pipelines.packing import codec, streams
 from nightproof.pipelines.packing.draft import Draft
+from nightproof.pipelines.packing.references import NotUnderstood
 from nightproof.pipelines.packing.simplify import (
     GLOSSY_NORMAL_RAD,
     NORMAL_RAD,
@@ -274,8 +275,6 @@ class GeometryStep:
 
 
 def streams_error(place: Place) -> Exception:
-    from nightproof.pipelines.packing.references import NotUnderstood
-
     return NotUnderstood(f"mesh {place.mesh} has no triangles, or indices beyond its vertices")
 
 

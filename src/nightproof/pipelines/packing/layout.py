@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nightproof.pipelines.packing.draft import Draft
+from nightproof.pipelines.packing.references import REFERENCES, places
 from nightproof.pipelines.packing.streams import ARRAY_BUFFER, Stream, encoded
 from nightproof.scenes.declared import declare, withdraw
 from nightproof.scenes.gltf import write_glb
@@ -98,8 +99,6 @@ def _keep(draft: Draft, sheet: Sheet, index: int) -> int:
 
 
 def _redirect_views(json: dict[str, Any], moved: dict[int, int], streams: dict[int, Stream]) -> None:
-    from nightproof.pipelines.packing.references import REFERENCES, places
-
     for path, array in REFERENCES:
         if array == "bufferViews" and not path.startswith("images"):
             for holder, key in list(places(json, path)):

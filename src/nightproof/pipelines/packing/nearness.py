@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -88,39 +87,39 @@ def spare_texels(draft: Draft, nearness: Nearness) -> dict[int, float]:
     ratios: dict[int, list[tuple[Array, Array]]] = defaultdict(list)
     barred: set[int] = set()
     for place in primitives(draft.json):
+        found: dict[str, tuple[Array, Array] | None] = {}  # by texture coordinates, which many textures share
         for material in materials_of(draft.json, place):
             for use in texture_infos(material):
+                turned = use.get("extensions", {}).get("KHR_texture_transform", {})
+                name = f"TEXCOORD_{turned.get('texCoord', use.get('texCoord', 0))}"
+                if name not in found:
+                    found[name] = _spread(draft, place, name, nearness)
+                spread, stretch = found[name], abs(float(np.prod(turned.get("scale", [1, 1]))))
                 for image in sources(draft.json["textures"][use["index"]]):
-                    found = _ratios(draft, place, use, image, nearness)
-                    if found is None:
+                    size = image_sides(draft.document.image(image)[0])
+                    if spread is None or size is None:
                         barred.add(image)
                     else:
-                        ratios[image].append(found)
+                        ratios[image].append((spread[0] * np.sqrt(size[0] * size[1] * stretch), spread[1]))
     barred |= _unfiltered(draft) | _turned(draft)
-    return {image: _low_end(found) for image, found in ratios.items() if image not in barred}
+    return {image: _low_end(each) for image, each in ratios.items() if image not in barred}
 
 
-def _ratios(
-    draft: Draft, place: Place, use: dict[str, Any], image: int, nearness: Nearness
+def _spread(
+    draft: Draft, place: Place, name: str, nearness: Nearness
 ) -> tuple[Float[Array, "t"], Float[Array, "t"]] | None:
-    """Texels per pixel and area of each triangle of one primitive; None where they cannot be told."""
-    scale = nearness.scale.get(place.mesh)
-    turned = use.get("extensions", {}).get("KHR_texture_transform", {})
-    name = f"TEXCOORD_{turned.get('texCoord', use.get('texCoord', 0))}"
-    attributes = place.value["attributes"]
+    """How much of a texture's side lies on a pixel, and the area, of each triangle; None where it cannot be told."""
+    scale, attributes = nearness.scale.get(place.mesh), place.value["attributes"]
     if scale is None or name not in attributes or "JOINTS_0" in attributes or place.value.get("mode", 4) != 4:
-        return None
-    size = image_sides(draft.document.image(image)[0])
-    if size is None:
         return None
     positions, uv = (draft.document.floats(attributes[key]).astype(np.float64) for key in ("POSITION", name))
     indices = _indices(draft, place, len(positions))
-    corners, at = positions[indices] * scale, uv[indices] * np.abs(np.array(turned.get("scale", [1, 1]), np.float64))
+    corners, at = positions[indices] * scale, uv[indices]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
     one, other = at[:, 1] - at[:, 0], at[:, 2] - at[:, 0]
-    texels = np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]) / 2 * size[0] * size[1]
+    covered = np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]) / 2
     seen = area > 0
-    return np.sqrt(texels[seen] / area[seen]) / nearness.px_per_m[place.mesh], area[seen]
+    return np.sqrt(covered[seen] / area[seen]) / nearness.px_per_m[place.mesh], area[seen]
 
 
 def _indices(draft: Draft, place: Place, count: int) -> Array:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nightproof.pipelines.packing.pixels import decoded
+from nightproof.pipelines.packing.references import TEXTURE_SLOTS, places
 
 POLISHED_ROUGHNESS, POLISHED_METALLIC, POLISHED_SHARE = 0.35, 0.5, 0.2
 """Metal mirrors below that roughness; where it is that much of a material, its normal map is held closer."""
@@ -33,8 +34,6 @@ def image_uses(
     Args:
         image: the bytes of an image.
     """
-    from nightproof.pipelines.packing.references import TEXTURE_SLOTS, places
-
     kinds: dict[int, set[str]] = {}
     channels: dict[int, set[str]] = {}
     for slot, (kind, read) in TEXTURE_SLOTS.items():

@@ -87,21 +87,21 @@ def _as_small_as_seen(
         pixels, spare = smaller, spare / 2
     seen = pixels
     while (smaller := _halved(pixels, use)) is not None:
-        if not _comes_back(pixels, use, loss) or not holds_at_full_size(seen, _magnified(smaller, seen), use, loss):
+        some = _bands(pixels)  # most large pictures end there, at a quarter of the cost
+        if some is not pixels and not _comes_back(some, _halved(some, use), use, loss):
+            break
+        if not _comes_back(seen, smaller, use, loss):
             break
         pixels = smaller
     return pixels
 
 
-def _comes_back(pixels: UInt8[Array, "h w c"], use: TextureUse, loss: Loss) -> bool:
-    """Whether some bands of the picture survive halving: most pictures end here, at a quarter of the cost."""
-    some = _bands(pixels)
-    smaller = _halved(some, use)
-    return smaller is not None and holds_at_full_size(some, _magnified(smaller, some), use, loss)
-
-
-def _magnified(smaller: UInt8[Array, "h w c"], like: UInt8[Array, "h2 w2 c"]) -> UInt8[Array, "h2 w2 c"]:
-    return enlarged(smaller, like.shape[0], like.shape[1])
+def _comes_back(
+    pixels: UInt8[Array, "h w c"], smaller: UInt8[Array, "h2 w2 c"] | None, use: TextureUse, loss: Loss
+) -> bool:
+    if smaller is None:
+        return False
+    return holds_at_full_size(pixels, enlarged(smaller, *pixels.shape[:2]), use, loss)
 
 
 def _halved(pixels: UInt8[Array, "h w c"], use: TextureUse) -> UInt8[Array, "h2 w2 c"] | None:
@@ -135,12 +135,11 @@ def _lossy(pixels: UInt8[Array, "h w c"], use: TextureUse, loss: Loss) -> tuple[
 def _coarsened(pixels: UInt8[Array, "h w c"], use: TextureUse, loss: Loss) -> UInt8[Array, "h w c"]:
     """Values rounded to the coarsest step that holds, alpha as it is: what the lossless coder is handed. Its chroma is
     not halved as the lossy one's is, which normals can't bear."""
+    kept = 128 if "normal" in use.kinds else 0  # 127.5 is zero: 128 stays what it is, and flat stays flat
+    values = pixels[..., :3].astype(np.float32) - kept
     for step in STEPS:
         rounded = pixels.copy()
-        grid = np.rint(pixels[..., :3].astype(np.float32) / step) * step
-        if "normal" in use.kinds:  # 127.5 is zero: 128 stays what it is, and flat stays flat
-            grid = np.rint((pixels[..., :3].astype(np.float32) - 128) / step) * step + 128
-        rounded[..., :3] = np.clip(grid, 0, 255)
+        rounded[..., :3] = np.clip(np.rint(values / step) * step + kept, 0, 255)
         if margin_db(pixels, rounded, use, loss) >= 0:
             return rounded
     return pixels

@@ -6,6 +6,8 @@ import hashlib
 from typing import Any
 
 from nightproof.pipelines.packing.draft import Draft
+from nightproof.pipelines.packing.geometry import materials_of, texture_infos
+from nightproof.pipelines.packing.units import DRACO, primitives
 from nightproof.records.record import canonical_json
 
 MERGED = ("images", "samplers", "textures", "materials", "accessors", "meshes")
@@ -86,9 +88,6 @@ def prune(draft: Draft) -> int:
 
 def drop_unread_attributes(draft: Draft) -> int:
     """Drop tangents and trailing texture coordinates that no material of a primitive reads."""
-    from nightproof.pipelines.packing.geometry import materials_of, texture_infos
-    from nightproof.pipelines.packing.units import DRACO, primitives
-
     if draft.survey.frozen:
         return 0
     dropped = 0
