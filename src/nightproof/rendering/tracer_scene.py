@@ -201,22 +201,8 @@ def _check(flat: FlatScene) -> None:
         if texture.pixels.ndim != 3 or texture.pixels.shape[2] != 4 or not texture.pixels.size:
             raise ValueError(f"texture {texture.name!r} has shape {texture.pixels.shape}")
     for material in flat.materials:
-        for use in _uses(material):
+        for use in material.texture_uses:
             if not 0 <= use.texture < len(flat.textures) or use.texcoord not in (0, 1):
                 raise ValueError(f"{material.name}: texture {use.texture}, UV set {use.texcoord}")
     if flat.environment is not None and (flat.environment.radiance.ndim != 3 or not flat.environment.radiance.size):
         raise ValueError(f"environment has shape {flat.environment.radiance.shape}")
-
-
-def _uses(material: Material) -> list[TextureUse]:
-    uses = (
-        material.base_color_texture,
-        material.metallic_roughness_texture,
-        material.normal_texture,
-        material.emissive_texture,
-        material.transmission_texture,
-        material.lightmap,
-        *(material.sh_textures or ()),
-        *material.layer_textures,
-    )
-    return [use for use in uses if use is not None]

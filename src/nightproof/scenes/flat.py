@@ -9,8 +9,10 @@ the right way round), linear-light factors, texture coordinates with (0, 0) at t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8, UInt32
@@ -121,6 +123,18 @@ class DiffuseTransmission:
     color_texture: TextureUse | None = None
 
 
+def _uses(held: Any) -> Iterator[TextureUse]:
+    """In the order of the fields."""
+    if isinstance(held, TextureUse):
+        yield held
+    elif isinstance(held, tuple):
+        for item in held:
+            yield from _uses(item)
+    elif is_dataclass(held):
+        for item in fields(held):
+            yield from _uses(getattr(held, item.name))
+
+
 @dataclass(frozen=True)
 class Material:
     """glTF metallic-roughness with the extensions that the native tracer knows, and those that Mitsuba knows."""
@@ -202,20 +216,15 @@ class Material:
         return textured or self.specular != 1 or len(set(self.specular_color)) > 1
 
     @property
+    def texture_uses(self) -> tuple[TextureUse, ...]:
+        """Every texture that it reads, base colour first."""
+        return tuple(_uses(self))
+
+    @property
     def layer_textures(self) -> tuple[TextureUse, ...]:
-        """What its layers read, most visible first."""
-        coat, sheen, grain = self.clearcoat, self.sheen, self.anisotropy
-        film, passing = self.iridescence, self.diffuse_transmission
-        uses = (
-            self.specular_color_texture,
-            self.specular_texture,
-            *((passing.color_texture, passing.texture) if passing else ()),
-            *((film.texture, film.thickness_texture) if film else ()),
-            *((coat.texture, coat.normal_texture, coat.roughness_texture) if coat else ()),
-            *((sheen.color_texture, sheen.roughness_texture) if sheen else ()),
-            *((grain.texture,) if grain else ()),
-        )
-        return tuple(use for use in uses if use is not None)
+        """Those among them that its layers read."""
+        layers = (self.clearcoat, self.sheen, self.anisotropy, self.iridescence, self.diffuse_transmission)
+        return tuple(_uses((self.specular_texture, self.specular_color_texture, layers)))
 
     @property
     def tangent_texcoord(self) -> int | None:

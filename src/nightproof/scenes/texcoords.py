@@ -6,7 +6,6 @@ than two shows its less visible textures by the wrong set, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -18,7 +17,7 @@ SETS = (0, 1)
 
 def folded(material: Material) -> tuple[Material, tuple[int, int]]:
     """The material with every texture on set 0 or 1 of the soup, and which sets of the file these are."""
-    wanted = dict.fromkeys(use.texcoord for use in _uses(material))
+    wanted = dict.fromkeys(use.texcoord for use in material.texture_uses)
     if not wanted or max(wanted) <= 1:
         return material, SETS
     kept = list(wanted)[:2]
@@ -31,18 +30,6 @@ def folded(material: Material) -> tuple[Material, tuple[int, int]]:
     lost = {f"TEXCOORD_{wanted_set}" for wanted_set in wanted if wanted_set not in places}
     moved: Material = _moved(material, places)
     return replace(moved, unknown=moved.unknown | lost), (sets[0], sets[1])
-
-
-def _uses(held: Any) -> Iterator[TextureUse]:
-    """Every use of a texture, base colour first."""
-    if isinstance(held, TextureUse):
-        yield held
-    elif isinstance(held, tuple):
-        for item in held:
-            yield from _uses(item)
-    elif is_dataclass(held):
-        for item in fields(held):
-            yield from _uses(getattr(held, item.name))
 
 
 def _moved(held: Any, places: dict[int, int]) -> Any:

@@ -22,9 +22,6 @@ Array = np.ndarray
 VIEWS, SIDE_PX, SEED = 5, 288, 0x5EE
 SURFACE = 0.01
 """Coverage from which a pixel shows a surface."""
-TEXTURE_FIELDS = (
-    *("base_color_texture", "metallic_roughness_texture", "normal_texture", "emissive_texture", "transmission_texture"),
-)
 EQUAL_DB = 99.0
 """What equal pictures count as."""
 
@@ -112,9 +109,8 @@ class Sight:
 
     def images_of(self, material: int) -> set[int]:
         """The document's images that a material shows."""
-        shown = self._flat.materials[material]
-        uses = [getattr(shown, name) for name in TEXTURE_FIELDS] + list(shown.layer_textures)
-        return {self._flat.textures[use.texture].image for use in uses if use is not None} - {-1}
+        uses = self._flat.materials[material].texture_uses
+        return {self._flat.textures[use.texture].image for use in uses} - {-1}
 
 
 def squared_error(psnr_db: float) -> float:
