@@ -60,11 +60,11 @@ def noise(side: int, alpha=255):
 
 
 def test_a_texture_finer_than_any_view_says_what_would_do_and_what_it_saves():
-    """8192 texels along a side of 0.7 diagonals, of which 4096 along the diagonal can be seen: half is enough."""
+    """8192 texels along a side of 0.7 diagonals, of which 2160 along the diagonal can be seen: a quarter is enough."""
     found = examine(square(Material(base_color_texture=TextureUse(0)), Texture(noise(8192), True, name="wall")))
     hint = told(found, "A texture of 8192²")
-    assert "“wall”" in hint.text and "4096² loses nothing as near as one looks" in hint.text
-    assert hint.saves_gpu_bytes == round(0.75 * 8192**2 * 16 / 3)
+    assert "“wall”" in hint.text and "2048² loses nothing as near as one looks" in hint.text
+    assert hint.saves_gpu_bytes == round(15 / 16 * 8192**2 * 16 / 3)
     assert hint.subjects == ("/materials/0",)
     assert found.analysis.features["material"]["spare_gpu_bytes"] > 0
 

@@ -8,23 +8,18 @@ from dataclasses import dataclass
 from nightproof.optimizer.evidence import place
 from nightproof.optimizer.features.textures import TextureFacts
 from nightproof.optimizer.traits import Traits
-
-THING_TEXELS_PER_DIAGONAL = 4096.0
-"""A thing is looked at from where half of it fills a 1080p screen."""
-
-PLACE_TEXELS_PER_M = 1000.0
-"""In a place one stands a metre from a wall: 1080 pixels over 60°, rounded."""
+from nightproof.scenes.near_view import PLACE_PX_PER_M, THING_PX_PER_DIAGONAL
 
 LARGEST_PLACE_M = 2000.0
 """Beyond it units are in doubt, and nobody stands a metre from everything."""
 
 
 def needed_texels_per_diagonal(traits: Traits, evidence: Mapping[str, float]) -> float:
-    """What the nearest sensible view can tell apart, along the diagonal of the scene."""
+    """One per pixel of the nearest sensible view, along the diagonal of the scene."""
     if place(evidence) < 0.5:
-        return THING_TEXELS_PER_DIAGONAL
+        return THING_PX_PER_DIAGONAL
     metres = min(traits.geometric.diagonal_m, LARGEST_PLACE_M)
-    return max(THING_TEXELS_PER_DIAGONAL, PLACE_TEXELS_PER_M * metres)
+    return max(THING_PX_PER_DIAGONAL, PLACE_PX_PER_M * metres)
 
 
 @dataclass(frozen=True)

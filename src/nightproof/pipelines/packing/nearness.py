@@ -17,14 +17,10 @@ from nightproof.pipelines.packing.texture_uses import sources
 from nightproof.pipelines.packing.units import Place, primitives
 from nightproof.scenes.camera import Camera
 from nightproof.scenes.flat import FlatScene
+from nightproof.scenes.near_view import PLACE_PX_PER_M, SCREEN_PX, THING_PX_PER_DIAGONAL
 from nightproof.scenes.views import ViewSampler
 
 Array = np.ndarray
-SCREENS_PER_OBJECT = 2.0
-SCREEN_PX = 1080.0
-"""One walks round an object until its diagonal spans two screens' heights …"""
-PLACE_PX_PER_M = 935.0
-"""… and stands a metre from a wall: 1080 pixels over 60° of view."""
 NEARLY_ALL = 0.05
 """Of a texture's surface, this share may have fewer texels to spare than is said: slivers and poles."""
 SAMPLED_TRIANGLES = 1 << 16
@@ -48,8 +44,8 @@ class Nearness:
 
 def nearness_of(flat: FlatScene, sampler: ViewSampler, rays: RayCaster) -> Nearness:
     """Of a scene as it is shown. `rays` runs over its triangles."""
-    object_px = SCREENS_PER_OBJECT * SCREEN_PX / max(flat.diagonal_m, 1e-9)
-    usual = object_px if sampler.kind == "object" else PLACE_PX_PER_M
+    around = THING_PX_PER_DIAGONAL / max(flat.diagonal_m, 1e-9)
+    usual = around if sampler.kind == "object" else PLACE_PX_PER_M
     scale: dict[int, float] = defaultdict(float)
     for instance in flat.instances:
         linear = np.asarray(instance.local_to_world, np.float64)[:3, :3]
