@@ -111,6 +111,16 @@ def test_attributes_that_nothing_reads_are_found_and_those_that_are_read_are_not
     assert len(stored({"normalTexture": {"index": 0}}, {"TEXCOORD_1": 1})) == 1
 
 
+def test_faults_in_what_nobody_draws_stop_no_hint():
+    """Reading for the picture looks at neither; the hints walk over all of the file."""
+    json = {
+        "meshes": [{"primitives": 5}],
+        "bufferViews": [{"byteLength": 10**6}],
+        "images": [{"mimeType": "image/png", "bufferView": view} for view in (0, -1, -9, 7)],
+    }
+    assert "1 image in PNG takes 1 MB" in told(examine(square(Material()), json), "PNG").text
+
+
 def test_the_most_important_comes_first_and_the_record_holds_all():
     flat = sphere(8)
     twice = replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from nightproof.optimizer.loose_json import items
 from nightproof.optimizer.traits import Traits
 
 LIT_SHARE = 0.5
@@ -64,4 +65,4 @@ def _names(holder: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [item for item in items(value) if isinstance(item, dict)]

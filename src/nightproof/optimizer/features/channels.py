@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from nightproof.optimizer.loose_json import field, items
+
 if TYPE_CHECKING:
     from nightproof.optimizer.features.dynamic import Document
 
@@ -57,17 +59,13 @@ class Channel:
         return np.asarray(found)
 
 
-def items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 def channels_of(document: Document, clip: Any) -> list[Channel]:
     """The channels of a clip that can be read and have a place to go; what is broken is left out."""
-    samplers = items(_get(clip, "samplers"))
+    samplers = items(field(clip, "samplers"))
     found = []
-    for channel in items(_get(clip, "channels")):
-        which = _get(channel, "sampler")
-        node, path = target_of(_get(channel, "target"))
+    for channel in items(field(clip, "channels")):
+        which = field(channel, "sampler")
+        node, path = target_of(field(channel, "target"))
         if node is None or path not in PATHS or not isinstance(which, int) or not 0 <= which < len(samplers):
             continue
         made = _channel(document, node, path, samplers[which])
@@ -78,23 +76,23 @@ def channels_of(document: Document, clip: Any) -> list[Channel]:
 
 def target_of(target: Any) -> tuple[int | None, str]:
     """The node and property that a channel drives, by name or by KHR_animation_pointer."""
-    pointer = _get(_get(_get(target, "extensions"), "KHR_animation_pointer"), "pointer")
+    pointer = field(target, "extensions", "KHR_animation_pointer", "pointer")
     if isinstance(pointer, str):
         parts = pointer.strip("/").split("/")
         if len(parts) == 3 and parts[0] == "nodes" and parts[1].isdigit() and len(parts[1]) < 9:
             return int(parts[1]), parts[2]
         return None, ""
-    node, path = _get(target, "node"), _get(target, "path")
+    node, path = field(target, "node"), field(target, "path")
     return (node if isinstance(node, int) else None), path if isinstance(path, str) else ""
 
 
 def _channel(document: Document, node: int, path: str, sampler: Any) -> Channel | None:
-    ends = [_get(sampler, end) for end in ("input", "output")]
+    ends = [field(sampler, end) for end in ("input", "output")]
     if not all(isinstance(index, int) and not isinstance(index, bool) for index in ends):
         return None
     times = np.nan_to_num(np.asarray(document.accessor(ends[0]), np.float64)).reshape(-1)
     values = _plain(document.accessor(ends[1]))
-    cubic = _get(sampler, "interpolation") == "CUBICSPLINE"
+    cubic = field(sampler, "interpolation") == "CUBICSPLINE"
     keys = len(times) * (3 if cubic else 1)
     if not keys or len(times) > MOST_KEYS or values.size % keys or not values.size:
         return None
@@ -103,7 +101,7 @@ def _channel(document: Document, node: int, path: str, sampler: Any) -> Channel 
     values = values.reshape(keys, -1)
     if values.shape[1] != {"translation": 3, "rotation": 4, "scale": 3}.get(path, values.shape[1]):
         return None
-    stepped = _get(sampler, "interpolation") == "STEP"
+    stepped = field(sampler, "interpolation") == "STEP"
     if cubic:
         arrive, middle, leave = values.reshape(len(times), 3, -1).transpose(1, 0, 2)
         return Channel(node, path, times, middle, (arrive, leave), stepped)
@@ -114,7 +112,3 @@ def _plain(values: Array) -> Array:
     """Integers in animations always are normalised."""
     scale = float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else 1.0
     return np.nan_to_num(np.asarray(values, np.float64) / scale, nan=0.0, posinf=0.0, neginf=0.0)
-
-
-def _get(value: Any, key: str) -> Any:
-    return value.get(key) if isinstance(value, dict) else None

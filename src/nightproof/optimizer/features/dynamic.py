@@ -16,6 +16,7 @@ from jaxtyping import Bool
 from nightproof.optimizer.features.poses import measure_movement
 from nightproof.optimizer.features.rig import rig_of
 from nightproof.optimizer.features.surface import Surface
+from nightproof.optimizer.loose_json import field, items
 from nightproof.scenes.flat import FlatScene
 
 Array = np.ndarray
@@ -92,7 +93,7 @@ def measure_dynamics(flat: FlatScene, surface: Surface, document: Document) -> D
     rig = rig_of(flat, document.json)
     movement = measure_movement(flat, surface, document)
     return DynamicFeatures(
-        clips=float(len(_list(document.json.get("animations")))),
+        clips=float(len(items(document.json.get("animations")))),
         channels=float(motion.channels),
         longest_clip_s=motion.longest_s,
         moving_share=surface.share(moving),
@@ -131,22 +132,22 @@ class Motion:
 
 def _motion_of(document: Document) -> Motion:
     motion = Motion(set(), set(), set(), set(), set(), set())
-    for clip in _list(document.json.get("animations")):
-        samplers = _list(_get(clip, "samplers"))
-        for channel in _list(_get(clip, "channels")):
-            which = _get(channel, "sampler")
+    for clip in items(document.json.get("animations")):
+        samplers = items(field(clip, "samplers"))
+        for channel in items(field(clip, "channels")):
+            which = field(channel, "sampler")
             sampler = samplers[which] if isinstance(which, int) and 0 <= which < len(samplers) else {}
             if not _changes(document, sampler):
                 continue
             motion.channels += 1
             motion.longest_s = max(motion.longest_s, _length_s(document, sampler))
-            _note(motion, _get(channel, "target"))
+            _note(motion, field(channel, "target"))
     return motion
 
 
 def _note(motion: Motion, target: Any) -> None:
-    path, node = _get(target, "path"), _get(target, "node")
-    pointer = _get(_get(_get(target, "extensions"), "KHR_animation_pointer"), "pointer")
+    path, node = field(target, "path"), field(target, "node")
+    pointer = field(target, "extensions", "KHR_animation_pointer", "pointer")
     if path == "pointer" and isinstance(pointer, str):
         kind, index, path = _pointed(pointer)
         if kind == "materials":
@@ -173,20 +174,20 @@ def _pointed(pointer: str) -> tuple[str, int, str]:
 
 
 def _changes(document: Document, sampler: Any) -> bool:
-    values = _read(document, _get(sampler, "output"))
+    values = _read(document, field(sampler, "output"))
     if values is None or not len(values):
         return False
     values = np.nan_to_num(np.asarray(values, np.float64))
-    if _get(sampler, "interpolation") == "CUBICSPLINE":
+    if field(sampler, "interpolation") == "CUBICSPLINE":
         values = values.reshape(-1, 3, *values.shape[1:])[:, 1] if len(values) % 3 == 0 else values
-    frames = _read(document, _get(sampler, "input"))
+    frames = _read(document, field(sampler, "input"))
     count = len(frames) if frames is not None and len(frames) else 1
     values = values.reshape(count, -1) if values.size % count == 0 else values.reshape(len(values), -1)
     return bool((np.ptp(values, axis=0) > STILL * max(1.0, float(np.abs(values).max()))).any())
 
 
 def _length_s(document: Document, sampler: Any) -> float:
-    times = _read(document, _get(sampler, "input"))
+    times = _read(document, field(sampler, "input"))
     return float(np.nan_to_num(np.max(times), posinf=0.0)) if times is not None and len(times) else 0.0
 
 
@@ -196,7 +197,7 @@ def _read(document: Document, index: Any) -> Array | None:
 
 def _carried(json: Mapping[str, Any], moved: set[int]) -> Bool[Array, "nodes"]:
     """Nodes that move because they or an ancestor do."""
-    nodes = _list(json.get("nodes"))
+    nodes = items(json.get("nodes"))
     carried = np.zeros(len(nodes), bool)
     stack = [node for node in moved if 0 <= node < len(nodes)]
     while stack:
@@ -204,28 +205,28 @@ def _carried(json: Mapping[str, Any], moved: set[int]) -> Bool[Array, "nodes"]:
         if carried[node]:
             continue
         carried[node] = True
-        stack += [c for c in _list(_get(nodes[node], "children")) if isinstance(c, int) and 0 <= c < len(nodes)]
+        stack += [c for c in items(field(nodes[node], "children")) if isinstance(c, int) and 0 <= c < len(nodes)]
     return carried
 
 
 def _moving_skins(json: Mapping[str, Any], nodes: Bool[Array, "nodes"]) -> set[int]:
     """Nodes with a skin of which a joint moves."""
     skins = [
-        any(isinstance(j, int) and _in(nodes, j) for j in _list(_get(skin, "joints")))
-        for skin in _list(json.get("skins"))
+        any(isinstance(j, int) and _in(nodes, j) for j in items(field(skin, "joints")))
+        for skin in items(json.get("skins"))
     ]
     moving = {index for index, moves in enumerate(skins) if moves}
-    return {index for index, node in enumerate(_list(json.get("nodes"))) if _get(node, "skin") in moving}
+    return {index for index, node in enumerate(items(json.get("nodes"))) if field(node, "skin") in moving}
 
 
 def _free_bodies(json: Mapping[str, Any]) -> Bool[Array, "nodes"]:
     free = set()
-    for index, node in enumerate(_list(json.get("nodes"))):
-        extensions = _get(node, "extensions")
-        body = _get(extensions, "OMI_physics_body") or _get(extensions, "KHR_physics_rigid_bodies")
-        motion = _get(body, "motion")
-        kind = _get(motion, "type")
-        if kind == "dynamic" or (kind is None and isinstance(motion, dict) and not _get(motion, "isKinematic")):
+    for index, node in enumerate(items(json.get("nodes"))):
+        extensions = field(node, "extensions")
+        body = field(extensions, "OMI_physics_body") or field(extensions, "KHR_physics_rigid_bodies")
+        motion = field(body, "motion")
+        kind = field(motion, "type")
+        if kind == "dynamic" or (kind is None and isinstance(motion, dict) and not field(motion, "isKinematic")):
             free.add(index)
     return _carried(json, free)
 
@@ -241,8 +242,8 @@ def _changing_lights(
 
 
 def _lamp_nodes(json: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
-    for index, node in enumerate(_list(json.get("nodes"))):
-        light = _get(_get(_get(node, "extensions"), "KHR_lights_punctual"), "light")
+    for index, node in enumerate(items(json.get("nodes"))):
+        light = field(node, "extensions", "KHR_lights_punctual", "light")
         if isinstance(light, int):
             yield index, light
 
@@ -250,17 +251,9 @@ def _lamp_nodes(json: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
 def _materials_of(flat: FlatScene, json: Mapping[str, Any], indices: set[int]) -> list[int]:
     """Where materials of the document stand in the flat scene: at the same index (`scenes.flatten` keeps them)."""
     return (
-        sorted(index for index in indices if 0 <= index < len(_list(json.get("materials")))) if flat.materials else []
+        sorted(index for index in indices if 0 <= index < len(items(json.get("materials")))) if flat.materials else []
     )
 
 
 def _in(flags: Bool[Array, "n"], index: int) -> bool:
     return bool(flags[index]) if 0 <= index < len(flags) else False
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _get(value: Any, key: str) -> Any:
-    return value.get(key) if isinstance(value, dict) else None

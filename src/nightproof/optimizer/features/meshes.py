@@ -12,6 +12,7 @@ import numpy as np
 from nightproof.optimizer.features.simplification import Simplified
 from nightproof.optimizer.features.surface import Surface
 from nightproof.optimizer.features.topology import Topology
+from nightproof.optimizer.loose_json import entry, field
 from nightproof.scenes.flat import FlatScene
 
 
@@ -58,7 +59,5 @@ def measure_meshes(
 
 
 def _name(json: Mapping[str, Any], index: int) -> str:
-    meshes = json.get("meshes")
-    found = meshes[index] if isinstance(meshes, list) and 0 <= index < len(meshes) else None
-    name = found.get("name") if isinstance(found, dict) else None
+    name = field(entry(json, "meshes", index), "name")
     return name if isinstance(name, str) and name.strip() else f"mesh {index}"

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from jaxtyping import Float
 
-from nightproof.optimizer.features.channels import Channel, channels_of, items
+from nightproof.optimizer.features.channels import Channel, channels_of
 from nightproof.optimizer.features.surface import Surface
+from nightproof.optimizer.loose_json import field, items
 from nightproof.scenes.flat import FlatScene, Instance
 from nightproof.scenes.nodes import compose
 
@@ -115,8 +116,7 @@ def _worlds(nodes: list[Any], moved: dict[tuple[int, str], Array], count: int) -
 
 
 def _children(node: Any, count: int) -> list[int]:
-    listed = node.get("children") if isinstance(node, dict) else None
-    return [c for c in items(listed) if isinstance(c, int) and 0 <= c < count]
+    return [c for c in items(field(node, "children")) if isinstance(c, int) and 0 <= c < count]
 
 
 def _local(node: Any, index: int, moved: dict[tuple[int, str], Array], count: int) -> Float[Array, "t 4 4"]:
@@ -124,11 +124,11 @@ def _local(node: Any, index: int, moved: dict[tuple[int, str], Array], count: in
     for path, default in (("translation", (0, 0, 0)), ("rotation", (0, 0, 0, 1)), ("scale", (1, 1, 1))):
         found = moved.get((index, path))
         if found is None or found.shape != (count, len(default)):
-            own = node.get(path) if isinstance(node, dict) else None
+            own = field(node, path)
             own = own if isinstance(own, list) and len(own) == len(default) else default
             found = np.tile(np.asarray(own, np.float64), (count, 1))
         parts.append(found)
-    matrix = node.get("matrix") if isinstance(node, dict) else None
+    matrix = field(node, "matrix")
     if isinstance(matrix, list) and len(matrix) == 16:
         return np.tile(np.asarray(matrix, np.float64).reshape(4, 4).T, (count, 1, 1))
     return np.asarray(compose(parts[0], parts[1], parts[2]))

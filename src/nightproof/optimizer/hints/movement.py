@@ -7,6 +7,7 @@ from typing import Any
 
 from nightproof.optimizer.hints.hint import Hint, Seen
 from nightproof.optimizer.hints.words import percent, plural
+from nightproof.optimizer.loose_json import field, items
 
 MANY_INFLUENCES = 4
 
@@ -30,6 +31,4 @@ def about_movement(seen: Seen) -> Iterator[Hint]:
 
 
 def _channels(animations: Any) -> int:
-    clips = animations if isinstance(animations, list) else []
-    listed = [clip.get("channels") for clip in clips if isinstance(clip, dict)]
-    return sum(len(channels) for channels in listed if isinstance(channels, list))
+    return sum(len(items(field(clip, "channels"))) for clip in items(animations))

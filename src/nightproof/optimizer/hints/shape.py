@@ -8,6 +8,7 @@ from typing import Any
 from nightproof.optimizer.features.simplification import ERRORS
 from nightproof.optimizer.hints.hint import Hint, Seen
 from nightproof.optimizer.hints.words import length, listed, percent, plural, thousands
+from nightproof.optimizer.loose_json import field, items
 
 DENSE_TRIANGLES_PER_PX = 0.1
 """200k triangles: several per pixel in the usual view, where an object fills a quarter of the screen at 50 % facing."""
@@ -80,11 +81,10 @@ def _repeated(seen: Seen) -> Iterator[Hint]:
 
 def primitives_without(json: Mapping[str, Any], attribute: str) -> list[tuple[int, int]]:
     """(mesh, primitive) of those that lack it."""
-    meshes = json.get("meshes")
     found = []
-    for m, mesh in enumerate(meshes if isinstance(meshes, list) else []):
-        for p, primitive in enumerate(mesh.get("primitives") or [] if isinstance(mesh, dict) else []):
-            attributes = primitive.get("attributes") if isinstance(primitive, dict) else None
+    for m, mesh in enumerate(items(json.get("meshes"))):
+        for p, primitive in enumerate(items(field(mesh, "primitives"))):
+            attributes = field(primitive, "attributes")
             if isinstance(attributes, dict) and attribute not in attributes:
                 found.append((m, p))
     return found

@@ -7,6 +7,7 @@ from typing import Any
 
 from nightproof.optimizer.hints.hint import Hint, Seen
 from nightproof.optimizer.hints.words import plural, size
+from nightproof.optimizer.loose_json import entry, field, items
 
 COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
@@ -36,10 +37,10 @@ def about_storage(seen: Seen) -> Iterator[Hint]:
 def _unread(json: Mapping[str, Any], attribute: str) -> list[tuple[str, int]]:
     """(Pointer of the primitive, accessor) of what no material of the primitive reads."""
     found = []
-    materials = _list(json.get("materials"))
-    for m, mesh in enumerate(_list(json.get("meshes"))):
-        for p, primitive in enumerate(_list(_get(mesh, "primitives"))):
-            attributes = _get(primitive, "attributes")
+    materials = items(json.get("materials"))
+    for m, mesh in enumerate(items(json.get("meshes"))):
+        for p, primitive in enumerate(items(field(mesh, "primitives"))):
+            attributes = field(primitive, "attributes")
             if not isinstance(attributes, dict):
                 continue
             own = [materials[i] for i in _materials_of(primitive) if isinstance(i, int) and 0 <= i < len(materials)]
@@ -53,8 +54,8 @@ def _unread(json: Mapping[str, Any], attribute: str) -> list[tuple[str, int]]:
 
 
 def _materials_of(primitive: Any) -> list[Any]:
-    variants = _get(_get(_get(primitive, "extensions"), "KHR_materials_variants"), "mappings")
-    return [_get(primitive, "material"), *(_get(mapping, "material") for mapping in _list(variants))]
+    variants = field(primitive, "extensions", "KHR_materials_variants", "mappings")
+    return [field(primitive, "material"), *(field(mapping, "material") for mapping in items(variants))]
 
 
 def _reads(value: Any) -> tuple[set[str], bool]:
@@ -67,8 +68,8 @@ def _reads(value: Any) -> tuple[set[str], bool]:
             stack.extend((name, part) for part in item)
         elif isinstance(item, dict):
             if "index" in item:
-                moved = _get(_get(item, "extensions"), "KHR_texture_transform")
-                sets.add(str(_get(moved, "texCoord") or item.get("texCoord", 0)))
+                moved = field(item, "extensions", "KHR_texture_transform", "texCoord")
+                sets.add(str(moved or item.get("texCoord", 0)))
                 sets.add(str(item.get("texCoord", 0)))
             tangents = tangents or "normaltexture" in name.lower() or "anisotropy" in name.lower()
             stack.extend((str(key), part) for key, part in item.items())
@@ -76,27 +77,17 @@ def _reads(value: Any) -> tuple[set[str], bool]:
 
 
 def _accessor_bytes(json: Mapping[str, Any], index: int) -> int:
-    accessors = _list(json.get("accessors"))
-    accessor = accessors[index] if 0 <= index < len(accessors) else {}
-    count = _get(accessor, "count")
-    each = COMPONENT_BYTES.get(_get(accessor, "componentType"), 0) * WIDTHS.get(_get(accessor, "type"), 0)
+    accessor = entry(json, "accessors", index)
+    count = field(accessor, "count")
+    each = COMPONENT_BYTES.get(field(accessor, "componentType"), 0) * WIDTHS.get(field(accessor, "type"), 0)
     return each * count if isinstance(count, int) and count > 0 else 0
 
 
 def _stored_images(json: Mapping[str, Any], mime: str) -> tuple[int, int]:
-    views = _list(json.get("bufferViews"))
     sizes = [
-        _get(views[view], "byteLength")
-        for image in _list(json.get("images"))
-        if _get(image, "mimeType") == mime and isinstance(view := _get(image, "bufferView"), int) and view < len(views)
+        field(entry(json, "bufferViews", view), "byteLength")
+        for image in items(json.get("images"))
+        if field(image, "mimeType") == mime and isinstance(view := field(image, "bufferView"), int)
     ]
     known = [size for size in sizes if isinstance(size, int)]
     return len(known), sum(known)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _get(value: Any, key: str) -> Any:
-    return value.get(key) if isinstance(value, dict) else None
