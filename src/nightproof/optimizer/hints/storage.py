@@ -8,9 +8,10 @@ from typing import Any
 from nightproof.optimizer.hints.hint import Hint, Seen
 from nightproof.optimizer.hints.words import plural, size
 from nightproof.optimizer.loose_json import entry, field, items
+from nightproof.scenes.accessors import layout
+from nightproof.scenes.broken import BrokenScene
+from nightproof.scenes.fields import Fields
 
-COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
-WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 WORTH_BYTES = 20_000
 WORTH_PNG_BYTES = 500_000
 
@@ -77,10 +78,12 @@ def _reads(value: Any) -> tuple[set[str], bool]:
 
 
 def _accessor_bytes(json: Mapping[str, Any], index: int) -> int:
-    accessor = entry(json, "accessors", index)
-    count = field(accessor, "count")
-    each = COMPONENT_BYTES.get(field(accessor, "componentType"), 0) * WIDTHS.get(field(accessor, "type"), 0)
-    return each * count if isinstance(count, int) and count > 0 else 0
+    """Before compression; none where the accessor is broken, which matters to nobody who does not read it."""
+    try:
+        count, component, rows, columns = layout(Fields.of(entry(json, "accessors", index), f"/accessors/{index}", {}))
+    except BrokenScene:
+        return 0
+    return count * component.itemsize * rows * columns
 
 
 def _stored_images(json: Mapping[str, Any], mime: str) -> tuple[int, int]:
