@@ -11,6 +11,7 @@ from nightproof.optimizer.features.simplification import Simplified
 from nightproof.optimizer.features.surface import Surface
 from nightproof.optimizer.features.topology import Topology, copied_share
 from nightproof.scenes.flat import FlatScene
+from nightproof.scenes.quantiles import weighted_quantiles
 
 SCREEN_PX = 1920 * 1080
 """The screen that densities refer to."""
@@ -108,7 +109,7 @@ def measure_geometry(
         triangles_per_covered_px=2 * surface.count / max(surface.area * USUAL_PX**2, 1e-9) if surface.count else 0.0,
         subpixel_share=float((surface.areas * USUAL_PX**2 < 2).mean()) if surface.count else 0.0,
         triangles_per_area=surface.count / (surface.area * 1e4) if surface.count else 0.0,
-        median_edge=_weighted_median(np.sqrt(surface.areas), surface.areas),
+        median_edge=weighted_quantiles(np.sqrt(surface.areas), surface.areas, (0.5,))[0],
         grain_spread=float(grain.std()) if surface.count else 0.0,
         degenerate_share=surface.degenerate / total,
         duplicate_share=topology.duplicates / max(surface.count, 1),
@@ -135,11 +136,3 @@ def measure_geometry(
 def _length_share(length: np.ndarray, chosen: np.ndarray) -> float:
     total = float(length.sum())
     return float(length[chosen].sum()) / total if total > 0 else 0.0
-
-
-def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
-    if not len(values):
-        return 0.0
-    order = np.argsort(values, kind="stable")
-    cumulated = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(cumulated, cumulated[-1] / 2)])

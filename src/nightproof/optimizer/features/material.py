@@ -12,6 +12,7 @@ from nightproof.optimizer.features.appearance import Appearance
 from nightproof.optimizer.features.shading import shading_costs
 from nightproof.optimizer.features.surface import Surface, SurfaceSample
 from nightproof.scenes.flat import FlatScene, Material, TextureUse
+from nightproof.scenes.quantiles import weighted_quantiles
 
 Array = np.ndarray
 
@@ -175,13 +176,8 @@ def _texel_densities(flat: FlatScene, surface: Surface, index: Array) -> tuple[f
         rows = np.flatnonzero(index == i)
         densities.append(texel_density_of(flat, surface, rows, use))
         areas.append(surface.areas[rows])
-    values, weights = np.concatenate(densities), np.concatenate(areas)
-    if not len(values):
-        return 0.0, 0.0, 0.0
-    order = np.argsort(values, kind="stable")
-    cumulated = np.cumsum(weights[order])
-    low, middle, high = values[order][np.searchsorted(cumulated, cumulated[-1] * np.array([0.1, 0.5, 0.9]))]
-    return float(low), float(middle), float(high)
+    low, middle, high = weighted_quantiles(np.concatenate(densities), np.concatenate(areas), (0.1, 0.5, 0.9))
+    return low, middle, high
 
 
 def _is_green(color: Float[Array, "n 3"]) -> Array:

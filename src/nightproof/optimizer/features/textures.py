@@ -16,6 +16,7 @@ from nightproof.optimizer.features.surface import Surface
 from nightproof.optimizer.features.texel_loss import AS_IT_IS, SmallerSize, smaller_size
 from nightproof.optimizer.features.uv_cover import uv_cover
 from nightproof.scenes.flat import FlatScene, Material, TextureUse
+from nightproof.scenes.quantiles import weighted_quantiles
 
 Array = np.ndarray
 
@@ -117,7 +118,7 @@ def _facts(flat: FlatScene, surface: Surface, used: list[_Used], copies: dict[in
     height, width = pixels.shape[:2]
     shown = _shown(flat, surface, used)
     densities, areas = _densities(flat, surface, used)
-    low, middle, high = (_quantile(densities, areas, at) for at in (SURE_SHARE, 0.5, 1 - SURE_SHARE))
+    low, middle, high = weighted_quantiles(densities, areas, (SURE_SHARE, 0.5, 1 - SURE_SHARE))
     held = _constant_channels(pixels)
     alpha = pixels[..., 3]
     plain = pixels.dtype == np.uint8
@@ -189,14 +190,6 @@ def _densities(flat: FlatScene, surface: Surface, used: list[_Used]) -> tuple[Ar
         densities.append(np.sqrt(np.minimum(texels, 1e18) / surface.areas[it.rows]))
         areas.append(surface.areas[it.rows])
     return np.concatenate(densities), np.concatenate(areas)
-
-
-def _quantile(values: Array, weights: Array, at: float) -> float:
-    order = np.argsort(values, kind="stable")
-    cumulated = np.cumsum(weights[order])
-    if not len(values) or cumulated[-1] <= 0:
-        return 0.0
-    return float(values[order][min(np.searchsorted(cumulated, at * cumulated[-1]), len(values) - 1)])
 
 
 def _constant_channels(pixels: Array) -> str:
