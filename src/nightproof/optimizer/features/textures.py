@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from nightproof.optimizer.features.material import texel_density_of
 from nightproof.optimizer.features.surface import Surface
 from nightproof.optimizer.features.texel_loss import AS_IT_IS, SmallerSize, smaller_size
 from nightproof.optimizer.features.uv_cover import uv_cover
@@ -117,7 +118,8 @@ def _facts(flat: FlatScene, surface: Surface, used: list[_Used], copies: dict[in
     pixels = texture.pixels
     height, width = pixels.shape[:2]
     shown = _shown(flat, surface, used)
-    densities, areas = _densities(flat, surface, used)
+    densities = np.concatenate([texel_density_of(flat, surface, it.rows, it.use) for it in used])
+    areas = np.concatenate([surface.areas[it.rows] for it in used])
     low, middle, high = weighted_quantiles(densities, areas, (SURE_SHARE, 0.5, 1 - SURE_SHARE))
     held = _constant_channels(pixels)
     alpha = pixels[..., 3]
@@ -177,19 +179,6 @@ def _uv(flat: FlatScene, surface: Surface, rows: Array, use: TextureUse) -> Floa
     uv = np.nan_to_num(sets[surface.corner[rows]].astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     a, b, c, d, e, f = use.transform
     return np.stack([a * uv[..., 0] + b * uv[..., 1] + c, d * uv[..., 0] + e * uv[..., 1] + f], axis=-1)
-
-
-def _densities(flat: FlatScene, surface: Surface, used: list[_Used]) -> tuple[Array, Array]:
-    """Texels per diagonal on the triangles that read the image, and their areas."""
-    densities, areas = [], []
-    for it in used:
-        height, width = flat.textures[it.use.texture].pixels.shape[:2]
-        uv = _uv(flat, surface, it.rows, it.use)
-        one, other = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
-        texels = np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]) / 2 * height * width
-        densities.append(np.sqrt(np.minimum(texels, 1e18) / surface.areas[it.rows]))
-        areas.append(surface.areas[it.rows])
-    return np.concatenate(densities), np.concatenate(areas)
 
 
 def _constant_channels(pixels: Array) -> str:
