@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from nightproof.optimizer.features.surface import Surface
 from nightproof.scenes.flat import FlatScene, Material, TextureUse, Wrap
@@ -33,6 +33,12 @@ class Appearance:
     transmission: Float[Array, "n"]
     emission: Float[Array, "n"]
     """Luminance of the emitted radiance."""
+
+
+def two_sided(flat: FlatScene, surface: Surface) -> Bool[Array, "t"]:
+    """Which canonical triangles show from behind as well."""
+    flags = np.array([m.double_sided for m in flat.materials], bool).reshape(-1)
+    return flags[np.asarray(flat.triangle_material, np.int64)[surface.triangle]]
 
 
 def appearance_at(flat: FlatScene, surface: Surface, row: Int[Array, "n"], weights: Float[Array, "n 3"]) -> Appearance:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from nightproof.optimizer.features.probes import OFFSET, Caster, cast
+from nightproof.optimizer.features.probes import OFFSET, Caster, cast, scattered
 from nightproof.optimizer.features.surface import Surface
 
 Array = np.ndarray
@@ -53,10 +53,7 @@ def followed(
     by_own, by_sky = [], []
     for _ in range(BOUNCES):
         by_own.append(float((throughput * own(points, normals)).sum()) / max(count, 1))
-        away = random.normal(size=(len(points), 3))
-        # A unit normal plus a uniform unit vector is cosine-distributed.
-        directions = normals + away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-12)
-        directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-9)
+        directions = scattered(normals, random)
         distance, row = cast(caster, points, directions)
         by_sky.append(float(throughput[row < 0].sum()) / max(count, 1))
         met = np.flatnonzero(row >= 0)

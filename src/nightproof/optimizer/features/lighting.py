@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from nightproof.optimizer.features.appearance import LUMINANCE, Appearance, appearance_at
+from nightproof.optimizer.features.appearance import LUMINANCE, Appearance, appearance_at, two_sided
 from nightproof.optimizer.features.bounces import followed, indirect_share
 from nightproof.optimizer.features.probes import (
     FAR,
@@ -23,6 +23,7 @@ from nightproof.optimizer.features.probes import (
     caster_of,
     probe_space,
     probe_surface,
+    scattered,
     visible,
 )
 from nightproof.optimizer.features.surface import Surface, SurfaceSample, sample_surface
@@ -98,10 +99,9 @@ def measure_lighting(flat: FlatScene, surface: Surface, threads: int = 1) -> Lig
     seen = appearance_at(flat, surface, sample.row, sample.weights)
     blockers = _blockers(flat, surface)
     caster = caster_of(blockers, threads)
-    two_sided = _two_sided(flat, blockers)
-    from_behind = _two_sided(flat, surface)[sample.row] & (np.arange(sample.count) % 2 == 1)
+    from_behind = two_sided(flat, surface)[sample.row] & (np.arange(sample.count) % 2 == 1)
     probe = probe_surface(caster, sample, from_behind, RAYS)
-    space = probe_space(caster, blockers, two_sided, PLACES, LOOKS)
+    space = probe_space(caster, blockers, two_sided(flat, blockers), PLACES, LOOKS)
     lamps = _lamps_of(flat, surface)
     bounce = _trace_bounce(flat, surface, blockers, caster, sample, from_behind, probe, lamps)
     return LightingFeatures(
@@ -147,11 +147,6 @@ def _blended(flat: FlatScene) -> Bool[Array, "m"]:
     return np.array([m.alpha_mode == "BLEND" for m in flat.materials], bool).reshape(-1)
 
 
-def _two_sided(flat: FlatScene, surface: Surface) -> Bool[Array, "t"]:
-    flags = np.array([m.double_sided for m in flat.materials], bool).reshape(-1)
-    return flags[np.asarray(flat.triangle_material, np.int64)[surface.triangle]]
-
-
 @dataclass(frozen=True)
 class Lamps:
     """Emitting triangles and punctual lights in the canonical frame."""
@@ -185,7 +180,7 @@ def _lamps_of(flat: FlatScene, surface: Surface) -> Lamps:
         area=float(surface.areas[rows].sum()),
         power=float(power.sum()),
         punctual=flat.lights,
-        two_sided=_two_sided(flat, surface)[rows],
+        two_sided=two_sided(flat, surface)[rows],
     )
 
 
@@ -313,10 +308,7 @@ def _sees_sky(caster: Caster, points: Array, normals: Array) -> Float[Array, "n"
     """One cosine-weighted look per point: 1 where it leaves the scene."""
     if not len(points):
         return np.zeros(0)
-    random = np.random.Generator(np.random.Philox(4)).normal(size=(len(points), 3))
-    # A unit normal plus a uniform unit vector is cosine-distributed.
-    directions = normals + random / np.maximum(np.linalg.norm(random, axis=1, keepdims=True), 1e-12)
-    directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-9)
+    directions = scattered(normals, np.random.Generator(np.random.Philox(4)))
     return (cast(caster, points, directions)[1] < 0).astype(np.float64)
 
 

@@ -127,6 +127,13 @@ def visible(caster: Caster, origins: Array, targets: Array) -> Bool[Array, "n"]:
     return ~np.asarray(caster.occluded(origins.astype(np.float32), directions, reach), bool)
 
 
+def scattered(normals: Float[Array, "n 3"], random: np.random.Generator) -> Float[Array, "n 3"]:
+    """One cosine-distributed direction per normal: a unit normal plus a uniform unit vector is that."""
+    away = random.normal(size=normals.shape)
+    directions = normals + away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-12)
+    return np.asarray(directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-9))
+
+
 def sphere_directions(count: int) -> Float[Array, "count 3"]:
     """A Fibonacci sphere: evenly spread unit vectors."""
     index = np.arange(count) + 0.5

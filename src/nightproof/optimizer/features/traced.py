@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from nightproof.optimizer.features.appearance import LUMINANCE
+from nightproof.optimizer.features.appearance import LUMINANCE, two_sided
 from nightproof.optimizer.features.surface import Surface, sample_surface
 from nightproof.scenes.camera import look_at
 from nightproof.scenes.flat import Environment, FlatScene
@@ -45,7 +45,7 @@ def traced_view_dependence(
         return 0.0
     tracer = Tracer(replace(flat, environment=environment), threads)
     sample = sample_surface(surface, POINTS, seed=7)
-    sides = _two_sided(flat, surface, sample.row) & (np.arange(POINTS) % 2 == 1)
+    sides = two_sided(flat, surface)[sample.row] & (np.arange(POINTS) % 2 == 1)
     normals = np.where(sides, -1.0, 1.0)[:, None] * sample.normals
     random = np.random.Generator(np.random.Philox(6)).normal(size=(POINTS, DIRECTIONS, 3))
     lean = random / np.maximum(np.linalg.norm(random, axis=2, keepdims=True), 1e-12)
@@ -76,8 +76,3 @@ def _dependence(looks: Float[Array, "2 n k"]) -> float:
     variance = max(0.0, float(changes.sum()) / (count - 1))
     whole = variance + max(0.0, float(middle.sum()))
     return min(1.0, (variance / whole) ** 0.5) if whole > 0 else 0.0
-
-
-def _two_sided(flat: FlatScene, surface: Surface, rows: Array) -> Array:
-    flags = np.array([m.double_sided for m in flat.materials], bool).reshape(-1)
-    return flags[np.asarray(flat.triangle_material, np.int64)[surface.triangle[rows]]]
