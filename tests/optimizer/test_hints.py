@@ -8,7 +8,7 @@ from forms import flat_of, plane, sphere
 
 from nightproof.optimizer.analyzer import Examination, SceneAnalyzer
 from nightproof.optimizer.hints.storage import about_storage
-from nightproof.optimizer.hints.words import length, listed, quoted, thousands
+from nightproof.optimizer.words import length, listed, quoted, thousands
 from nightproof.records.scene import Scene
 from nightproof.scenes.flat import FlatScene, Instance, Material, Texture, TextureUse
 

@@ -10,6 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from nightproof.optimizer.words import size
+
 if TYPE_CHECKING:
     from nightproof.jobs.comparing import Comparison
     from nightproof.jobs.doctor import Finding
@@ -23,14 +25,6 @@ MARKS = {
     "not_evaluated": Text("not evaluated", style="dim"),
 }
 NAMES = {"ssim": "SSIM", "psnr": "PSNR", "flip": "FLIP", "vmaf": "VMAF", "lpips": "LPIPS", "worst_tile": "worst tile"}
-
-
-def size_text(size_bytes: float) -> str:
-    """Bytes as people read them, in powers of ten: 4.2 MB."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size_bytes >= scale:
-            return f"{size_bytes / scale:.3g} {unit}"
-    return f"{size_bytes:.0f} bytes"
 
 
 def duration_text(seconds: float) -> str:
@@ -83,7 +77,7 @@ def _facts(outcome: JobOutcome) -> Table:
     grid.add_column(style="dim")
     grid.add_column()
     size_in, size_out = outcome.scene.source_bytes, outcome.asset.main.size_bytes
-    grid.add_row("size", f"{size_text(size_in)} → {size_text(size_out)}  ({size_out / max(size_in, 1):.0%})")
+    grid.add_row("size", f"{size(size_in)} → {size(size_out)}  ({size_out / max(size_in, 1):.0%})")
     grid.add_row("pipeline", _pipeline_text(outcome))
     grid.add_row("took", f"{duration_text(outcome.seconds)}, {outcome.cpu_seconds:.0f} CPU-seconds")
     grid.add_row("cost", f"{_bill(outcome.cost_now_usd, outcome.carbon_now_kg)} now, on this machine")

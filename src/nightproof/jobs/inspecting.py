@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nightproof.scenes.flat import FlatScene
 
 THUMBNAIL_PX = 96
+"""Twice what the page shows, for dense screens."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from nightproof.optimizer.words import size
 from nightproof.records.analysis import Analysis
 from nightproof.records.route import Alternative, Route
 from nightproof.records.scene import Scene
@@ -97,9 +98,9 @@ def _facts(scene: Scene, analysis: Analysis) -> Table:
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
     grid.add_row("looks like", f"{analysis.scene_class} ({analysis.class_confidence:.0%} sure)")
-    grid.add_row("size", f"{' × '.join(f'{side:.3g}' for side in sides)} m, {_bytes(scene.source_bytes)}")
+    grid.add_row("size", f"{' × '.join(f'{side:.3g}' for side in sides)} m, {size(scene.source_bytes)}")
     grid.add_row("surface", f"{_count(geometric['triangles'], 'triangle')} in {_count(geometric['parts'], 'part')}")
-    textures = f"{_count(material['textures'], 'texture')}, {_bytes(material['gpu_bytes'])} on the GPU"
+    textures = f"{_count(material['textures'], 'texture')}, {size(material['gpu_bytes'])} on the GPU"
     grid.add_row("materials", f"{material['materials']:.0f}, {textures}")
     lights = analysis.features["lighting"]["punctual_lights"]
     grid.add_row("light", f"{_count(lights, 'light')} in the file, environment: {analysis.environment}")
@@ -196,7 +197,7 @@ def _predictions(scene: Scene, route: Route, threads: int) -> ConsoleRenderable 
     for name, estimate in told:
         table.add_row(
             Text(name, style="bold green" if name == route.pipeline else "bold"),
-            _bytes(estimate.bytes_out),
+            size(estimate.bytes_out),
             f"{estimate.bytes_out / scene.source_bytes:.0%}" if scene.source_bytes else "–",
             f"{estimate.ssim:.3f}",
             f"{estimate.psnr_db:.0f} dB",
@@ -209,10 +210,3 @@ def _duration(seconds: float) -> str:
     if seconds < 10:
         return f"{seconds:.1f} s" if seconds >= 0.1 else "at once"
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
-def _bytes(count: float) -> str:
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= scale:
-            return f"{count / scale:.3g} {unit}"
-    return f"{count:.0f} bytes"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nightproof.optimizer.words import percent
 from nightproof.records.analysis import Analysis
 
 Reasons = tuple[tuple[str, ...], tuple[str, ...]]
@@ -25,25 +26,25 @@ def _for_baking(analysis: Analysis) -> Iterator[str]:
     if analysis.scores.dynamic == 0:
         yield "Nothing moves, so light can be computed once."
     if analysis.environment == "none":
-        yield f"The file's own lights reach {_percent(lighting['own_reach_share'])} of the surface: the light is known."
+        yield f"The file's own lights reach {percent(lighting['own_reach_share'])} of the surface: the light is known."
     elif analysis.environment == "sky" and lighting["sky_reach_share"] >= 0.3:
-        yield f"Daylight reaches {_percent(lighting['sky_reach_share'])} of the surface."
+        yield f"Daylight reaches {percent(lighting['sky_reach_share'])} of the surface."
     if (indirect := _indirect(analysis)) >= 0.1:
-        yield f"{_percent(indirect)} of the light has bounced at least once; only a bake shows that in every viewer."
+        yield f"{percent(indirect)} of the light has bounced at least once; only a bake shows that in every viewer."
     if (steady := 1 - analysis.features["material"]["view_dependence"]) >= 0.8:
-        yield f"{_percent(steady)} of the look is the same from everywhere, which is what a texture can hold."
+        yield f"{percent(steady)} of the look is the same from everywhere, which is what a texture can hold."
 
 
 def _against_baking(analysis: Analysis) -> Iterator[str]:
     features = analysis.features
     if (moving := features["dynamic"]["moving_share"]) > 0:
-        yield f"{_percent(moving)} of the surface moves; a bake would freeze its light and shadows."
+        yield f"{percent(moving)} of the surface moves; a bake would freeze its light and shadows."
     elif analysis.scores.dynamic > 0:
         yield f"Parts are rigged or change over time (dynamic {analysis.scores.dynamic:.2f}); a bake would freeze them."
     if analysis.environment == "studio":
         yield "A single object: it will stand in light that is not known yet, and a bake would fix an assumed studio."
     if (dependence := features["material"]["view_dependence"]) > 0.2:
-        yield f"{_percent(dependence)} of the look changes with the viewer (metal, gloss, glass); a texel does not."
+        yield f"{percent(dependence)} of the look changes with the viewer (metal, gloss, glass); a texel does not."
     if features["geometric"]["parts"] > 5000:
         yield f"{features['geometric']['parts']:,.0f} separate parts break the lightmap into tiny charts."
 
@@ -62,7 +63,7 @@ def _against_splatting(analysis: Analysis) -> Iterator[str]:
     if analysis.scores.complexity <= 0.8 and not analysis.volumetrics:
         yield f"Complexity {analysis.scores.complexity:.2f}: textured surfaces represent the scene well and stay sharp."
     if (flat := features["geometric"]["axis_aligned_share"]) > 0.5:
-        yield f"{_percent(flat)} of the surface is plain wall, floor or box, where splats blur edges."
+        yield f"{percent(flat)} of the surface is plain wall, floor or box, where splats blur edges."
     if features["dynamic"]["moving_share"] > 0:
         yield "Animation is lost except for rigid parts."
 
@@ -70,7 +71,7 @@ def _against_splatting(analysis: Analysis) -> Iterator[str]:
 def _for_hybrid(analysis: Analysis) -> Iterator[str]:
     moving = analysis.features["dynamic"]["moving_share"]
     if 0 < moving < 1:
-        yield f"{_percent(1 - moving)} of the surface stands still and could be baked, the rest kept as it moves."
+        yield f"{percent(1 - moving)} of the surface stands still and could be baked, the rest kept as it moves."
     if 0.1 < analysis.features["material"]["view_dependence"] < 0.9:
         yield "Steady and view-dependent materials meet: bake the first, keep the second."
 
@@ -89,12 +90,12 @@ def _for_packing(analysis: Analysis) -> Iterator[str]:
     if (gpu_bytes := features["material"]["gpu_bytes"]) > 16e6:
         yield f"Textures take {gpu_bytes / 1e6:.0f} MB on the GPU, and most of the download."
     if (repeats := features["geometric"]["duplicate_share"]) > 0.01:
-        yield f"{_percent(repeats)} of the triangles repeat others and can go."
+        yield f"{percent(repeats)} of the triangles repeat others and can go."
 
 
 def _against_packing(analysis: Analysis) -> Iterator[str]:
     if analysis.environment != "studio" and (indirect := _indirect(analysis)) >= 0.1:
-        yield f"Real-time viewers leave out bounced light, {_percent(indirect)} of the light here."
+        yield f"Real-time viewers leave out bounced light, {percent(indirect)} of the light here."
     if analysis.environment == "none":
         yield "Viewers will shade the room by their own rules; soft shadows and emitters get lost."
 
@@ -102,7 +103,3 @@ def _against_packing(analysis: Analysis) -> Iterator[str]:
 def _indirect(analysis: Analysis) -> float:
     lighting = analysis.features["lighting"]
     return lighting["indirect_share_own" if analysis.environment == "none" else "indirect_share_sky"]
-
-
-def _percent(share: float) -> str:
-    return "less than 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"

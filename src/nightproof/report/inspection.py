@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nightproof.optimizer.hints.words import length, thousands
+from nightproof.optimizer.words import length, thousands
 from nightproof.records.route import Alternative
 from nightproof.report import words
 from nightproof.report.inspection_facts import InspectionInput, TextureCard
@@ -18,7 +18,6 @@ from nightproof.report.page import templates
 Array = np.ndarray
 
 MOST_MESHES, MOST_TEXTURES, MOST_HINTS = 12, 24, 12
-THUMBNAIL_PX = 96
 PICTURE_QUALITY, THUMBNAIL_QUALITY = 88, 75
 
 CLASS_WORDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nightproof.optimizer.hints.hint import Hint, Seen
-from nightproof.optimizer.hints.words import percent
+from nightproof.optimizer.words import percent
 
 
 def about_light(seen: Seen) -> Iterator[Hint]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from nightproof.optimizer.hints.hint import Hint, Seen
-from nightproof.optimizer.hints.words import listed, percent, plural
+from nightproof.optimizer.words import listed, percent, plural
 from nightproof.scenes.flat import Material
 
 FULL_ALPHA = 0.999

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from nightproof.optimizer.hints.hint import Hint, Seen
-from nightproof.optimizer.hints.words import percent, plural
 from nightproof.optimizer.loose_json import field, items
+from nightproof.optimizer.words import percent, plural
 
 MANY_INFLUENCES = 4
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from nightproof.optimizer.features.simplification import ERRORS
 from nightproof.optimizer.hints.hint import Hint, Seen
-from nightproof.optimizer.hints.words import length, listed, percent, plural, thousands
 from nightproof.optimizer.loose_json import field, items
+from nightproof.optimizer.words import length, listed, percent, plural, thousands
 
 DENSE_TRIANGLES_PER_PX = 0.1
 """200k triangles: several per pixel in the usual view, where an object fills a quarter of the screen at 50 % facing."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nightproof.optimizer.hints.hint import Hint, Seen
-from nightproof.optimizer.hints.words import plural, size
 from nightproof.optimizer.loose_json import entry, field, items
+from nightproof.optimizer.words import plural, size
 from nightproof.scenes.accessors import layout
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.fields import Fields

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from nightproof.optimizer.features.texel_loss import BEST_DB
 from nightproof.optimizer.features.textures import TextureFacts
 from nightproof.optimizer.hints.hint import Hint, Seen
-from nightproof.optimizer.hints.words import length, listed, percent, pixels, plural, size
+from nightproof.optimizer.words import length, listed, percent, pixels, plural, size
 
 HEAVY_GPU_BYTES = 128e6
 COARSE_TEXELS_PER_DIAGONAL = 200.0
