@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from PIL import Image
 
 from nightproof.errors import UnusableInput
+from nightproof.jobs.asking import environment_file, environment_name
 from nightproof.jobs.opening import open_scene
 from nightproof.pipelines.packing.pack import pack
+from nightproof.scenes.environment import NAMED_ENVIRONMENTS
 from nightproof.scenes.gltf import parse_glb, write_glb
-from nightproof.scenes.image_light import scene_environment
+from nightproof.scenes.image_light import environment_of, scene_environment
 
 CORNERS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], "<f4")
 IBL = "EXT_lights_image_based"
@@ -56,6 +59,22 @@ def test_another_environment_may_be_chosen_over_it(tmp_path):
     (tmp_path / "a.glb").write_bytes(lit_triangle())
     opened = open_scene(tmp_path / "a.glb", environment="none", threads=1)
     assert opened.analysis.environment == "none" and opened.source.flat.environment is None
+
+
+@pytest.mark.parametrize("name", NAMED_ENVIRONMENTS)
+def test_every_name_is_known_to_scenes_and_taken_for_no_file(name):
+    found = environment_of(name, parse_glb(lit_triangle()))
+    assert found is None if name == "none" else found.name == name
+    assert environment_file(name) is None and environment_name(name) == name
+
+
+def test_a_file_is_known_by_its_content_and_auto_stays_open(tmp_path):
+    one, other = tmp_path / "one.hdr", tmp_path / "other.hdr"
+    for path in (one, other):
+        path.write_bytes(b"light")
+    assert environment_file(str(one)) == one
+    assert environment_name(str(one)) == environment_name(str(other)) == hashlib.sha256(b"light").hexdigest()
+    assert environment_file("auto") is None and environment_name("auto") == "auto"
 
 
 def test_a_light_that_is_not_there_cannot_be_chosen(tmp_path):

@@ -10,6 +10,7 @@ from nightproof import __version__
 from nightproof.errors import NightproofError
 from nightproof.jobs.blobs import given_file_sha256
 from nightproof.records.request import Request
+from nightproof.scenes.environment import NAMED_ENVIRONMENTS
 
 _UNITS_H = {"m": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
 LONGEST_DEADLINE_H = 24.0 * 366
@@ -45,7 +46,7 @@ class Wishes:
             policy=self.policy,
             policy_digest=named_policy(self.policy).digest,
             pipeline=self.pipeline,
-            environment=_by_content(self.environment),
+            environment=environment_name(self.environment),
             scene=self.scene or "",
             outputs=self.outputs,
             seed=self.seed,
@@ -65,7 +66,12 @@ def parse_deadline(text: str) -> float:
     return hours
 
 
-def _by_content(environment: str) -> str:
-    if environment in ("auto", "none", "studio", "sky", "scene"):
-        return environment
-    return given_file_sha256(Path(environment))
+def environment_file(wish: str) -> Path | None:
+    """The user's own map; None where the wish is one of our names, or `auto`."""
+    return None if wish in ("auto", *NAMED_ENVIRONMENTS) else Path(wish)
+
+
+def environment_name(wish: str) -> str:
+    """How records name an environment: by content where it is a file, else as it is wished for."""
+    own = environment_file(wish)
+    return wish if own is None else given_file_sha256(own)

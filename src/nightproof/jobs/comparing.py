@@ -8,9 +8,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from nightproof.jobs.asking import environment_file
 from nightproof.jobs.auditing import references_by
 from nightproof.jobs.blobs import require_writable, write_atomically
-from nightproof.jobs.judging import OUR_ENVIRONMENTS, Bench, versions
+from nightproof.jobs.judging import Bench, versions
 from nightproof.jobs.making import exposure_of
 from nightproof.jobs.opening import analyse, lit, open_visible
 from nightproof.jobs.reporting import size_parts, views_of
@@ -93,7 +94,7 @@ def compare_files(
         renderer=references_by(unknown) if unknown and probe().variant else "native",
         nonce=f"compare-{seed}",
     )
-    own = Path(environment) if environment not in ("auto", *OUR_ENVIRONMENTS) else None
+    own = environment_file(environment)
     bench = Bench(store, "compare", threads)
     pairs = RenderedPairs(
         original, asset, task, task.view_seed("all"), cache=bench.references, environment_file=own, threads=threads

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightproof import __version__
-from nightproof.jobs.asking import Wishes
+from nightproof.jobs.asking import Wishes, environment_file
 from nightproof.jobs.auditing import audit_sentence
 from nightproof.jobs.blobs import NUMBERED, BlobStore, sweep
 from nightproof.pipelines.pipeline import Progress
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from nightproof.trust.policy import Policy
     from nightproof.trust.reputation import Standing
     from nightproof.trust.task import Task
-
-OUR_ENVIRONMENTS = ("none", "studio", "sky", "scene")
 
 
 @dataclass(frozen=True)
@@ -90,12 +88,11 @@ def judge_asset(
     """The committee's judgement. Called again after a kill, finished measurements are found."""
     from nightproof.trust.committee import Files, run_committee
 
-    own = wishes.environment if wishes.environment not in ("auto", *OUR_ENVIRONMENTS) else None
     files = Files(
         source=source,
         asset=blobs.path_of(task.asset_sha256),
         cache=bench.references,
-        environment_file=Path(own) if own else None,
+        environment_file=environment_file(wishes.environment),
     )
     return run_committee(
         task, files, folder=bench.verifiers, threads=bench.threads, standings=standings, progress=progress

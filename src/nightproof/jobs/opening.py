@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nightproof.errors import UnusableInput
+from nightproof.jobs.asking import environment_file, environment_name
 from nightproof.pipelines.pipeline import Source
 from nightproof.records.analysis import Analysis
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from nightproof.scenes.flat import Environment
     from nightproof.scenes.gltf import GltfDocument
 
-NAMED_ENVIRONMENTS = ("none", "studio", "sky", "scene")
 MOST_NOTES = 8
 
 
@@ -91,17 +91,9 @@ def lit(source: Source, environment: str, analysis: Analysis) -> Source:
     return replace(source, flat=replace(source.flat, environment=environment_for(chosen, source.document)))
 
 
-def environment_name(wish: str) -> str:
-    """How records name an environment: as it is where it is one of ours, by content where it is a file."""
-    if wish in NAMED_ENVIRONMENTS:
-        return wish
-    from nightproof.jobs.blobs import given_file_sha256
-
-    return given_file_sha256(Path(wish))
-
-
 def environment_for(wish: str, document: GltfDocument) -> Environment | None:
     from nightproof.scenes.environment import read_environment
     from nightproof.scenes.image_light import environment_of
 
-    return environment_of(wish, document) if wish in NAMED_ENVIRONMENTS else read_environment(Path(wish))
+    own = environment_file(wish)
+    return environment_of(wish, document) if own is None else read_environment(own)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nightproof.jobs.asking import Wishes
+from nightproof.jobs.asking import Wishes, environment_file
 from nightproof.jobs.blobs import BlobStore
 from nightproof.jobs.clock import instant
-from nightproof.jobs.judging import OUR_ENVIRONMENTS, Bench, versions
+from nightproof.jobs.judging import Bench, versions
 from nightproof.jobs.outcome import JobOutcome
 from nightproof.jobs.planning import days_ahead, home_zone
 from nightproof.pipelines.pipeline import Progress, silent
@@ -72,7 +72,7 @@ def report_facts(
     from nightproof.trust.testimony import spokesman
 
     asset, plan = outcome.asset, outcome.hindsight
-    own = Path(wishes.environment) if wishes.environment not in ("auto", *OUR_ENVIRONMENTS) else None
+    own = environment_file(wishes.environment)
     evidence = spokesman(testimony, judgement)
     shown = views_to_show(task, evidence) if evidence else dict.fromkeys(range(WORST_SHOWN), "")
     seed = evidence.view_seed if evidence else judgement.view_seed

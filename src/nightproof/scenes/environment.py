@@ -27,6 +27,8 @@ SUN_IRRADIANCE = 9.0
 """On a surface that faces the sun, where the sky's mean radiance is 1: a clear day has 3 to 5 times its skylight."""
 TURBIDITY = 2.6
 GROUND_ALBEDO = 0.28
+NAMED_ENVIRONMENTS = ("none", "studio", "sky", "scene")
+"""What may be asked for by name. `scene` is light that only the document knows: `image_light.environment_of` has it."""
 
 
 class BrokenEnvironment(UnusableInput):
