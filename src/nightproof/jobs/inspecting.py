@@ -13,6 +13,7 @@ from nightproof.jobs.opening import examine, lit, open_source
 from nightproof.jobs.routing import choose_route
 from nightproof.pipelines.pipeline import Source
 from nightproof.records.route import Estimate, Route
+from nightproof.rendering.display import to_display
 
 if TYPE_CHECKING:
     from nightproof.optimizer.analyzer import Examination
@@ -106,7 +107,8 @@ def _thumbnail(flat: FlatScene, index: int) -> np.ndarray:
 
     pixels = flat.textures[index].pixels
     if pixels.dtype != np.uint8:
-        pixels = np.rint(255 * np.clip(np.nan_to_num(pixels), 0, 1) ** (1 / 2.2)).astype(np.uint8)
+        alpha = np.rint(255 * np.clip(np.nan_to_num(pixels[..., 3:]), 0, 1)).astype(np.uint8)
+        pixels = np.concatenate([to_display(pixels[..., :3], 1.0), alpha], axis=2)
     image = Image.fromarray(np.ascontiguousarray(pixels))
     image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
     return np.asarray(image)
