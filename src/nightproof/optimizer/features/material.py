@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,12 +81,12 @@ def measure_materials(
     index = np.asarray(flat.triangle_material, np.int64)[surface.triangle]
     used = [flat.materials[i] for i in np.unique(index)]
     textures = sorted(
-        {use.texture for material in used for use in texture_uses(material)} & set(range(len(flat.textures)))
+        {use.texture for material in used for use in material.texture_uses} & set(range(len(flat.textures)))
     )
     sizes = [flat.textures[i].pixels.shape[:2] for i in textures]
     texels = float(sum(height * width for height, width in sizes))
 
-    costs = shading_costs(flat.materials, [len({u.texture for u in texture_uses(m)}) for m in flat.materials])
+    costs = shading_costs(flat.materials, [len({u.texture for u in m.texture_uses}) for m in flat.materials])
     low, middle, high = _texel_densities(flat, surface, index)
 
     def share(test: Array) -> float:
@@ -137,20 +137,6 @@ def view_dependence_of(flat: FlatScene, appearance: Appearance) -> Float[Array, 
     lobe = specular * (1 - appearance.roughness**2)
     steady = (1 - appearance.transmission) * (1 - lobe) * np.where(unknown, 1 - UNKNOWN_DEPENDENCE, 1.0)
     return np.where(unlit, 0.0, 1 - steady)
-
-
-def texture_uses(material: Material) -> Iterator[TextureUse]:
-    for use in (
-        material.base_color_texture,
-        material.metallic_roughness_texture,
-        material.normal_texture,
-        material.emissive_texture,
-        material.transmission_texture,
-        *(material.sh_textures or ()),
-        *material.layer_textures,
-    ):
-        if use is not None:
-            yield use
 
 
 def texel_density_of(flat: FlatScene, surface: Surface, rows: Array, use: TextureUse) -> Float[Array, "n"]:

@@ -18,6 +18,7 @@ from nightproof.pipelines.packing.units import Place, primitives
 from nightproof.scenes.camera import Camera
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.near_view import PLACE_PX_PER_M, SCREEN_PX, THING_PX_PER_DIAGONAL
+from nightproof.scenes.quantiles import weighted_quantiles
 from nightproof.scenes.views import ViewSampler
 
 Array = np.ndarray
@@ -129,11 +130,7 @@ def _indices(draft: Draft, place: Place, count: int) -> Array:
 
 def _low_end(found: list[tuple[Array, Array]]) -> float:
     ratios, areas = (np.concatenate(part) for part in zip(*found, strict=True))
-    if not areas.sum() > 0:
-        return 0.0
-    order = np.argsort(ratios, kind="stable")
-    cumulated = np.cumsum(areas[order])
-    return float(ratios[order][np.searchsorted(cumulated, NEARLY_ALL * cumulated[-1])])
+    return weighted_quantiles(ratios, areas, (NEARLY_ALL,))[0]
 
 
 def _unfiltered(draft: Draft) -> set[int]:
