@@ -64,9 +64,7 @@ static inline Seen seen_at(const SceneView& scene, const Hit& hit, Vec3 viewer, 
     s.transmission = saturate(material.transmission * texel(material.transmission_texture).r);
     const Vec3 flat = geometric_normal(scene, triangle);
     const bool front = dot(flat, viewer) >= 0.f;
-    Vec3 n = normalize(blend(w, scene.corners[triangle.corner[0]].normal, scene.corners[triangle.corner[1]].normal,
-                             scene.corners[triangle.corner[2]].normal));
-    if (dot(n, flat) < 0.f) n = -n;
+    Vec3 n = smooth_normal(scene, triangle, w, flat);
     s.smooth = seen_from(front ? n : -n, viewer);
     if (material.normal_texture.texture >= 0)
         n = bumped(scene, triangle, w, material.normal_texture, read(scene, triangle, w, material.normal_texture, spacing), n);
@@ -122,9 +120,7 @@ static inline Vec3 lit(const SceneView& scene, const PreviewLight& light, const 
 }
 
 // As `look` of trace_viewer.h, for any surface; what transmits is looked through straight, tinted.
-static inline void preview(const SceneView& scene, const PreviewLight& light, const CameraView& camera, CameraRay ray, float cone,
-                           float* pixel) {
-    cone *= -dot(ray.direction, camera.backward);
+static inline Texel preview(const SceneView& scene, const PreviewLight& light, CameraRay ray, float cone) {
     Vec3 open = grey(1), sum = grey(0);
     float travelled = 0.f, uncovered = 1.f;
     for (int layer = 0; layer < kViewerLayers && greatest(open) > 1e-3f; ++layer) {
@@ -151,24 +147,13 @@ static inline void preview(const SceneView& scene, const PreviewLight& light, co
         travelled += step;
     }
     sum = sum + open * mirrored_light(light, ray.direction, 0.f);
-    pixel[0] += sum.x;
-    pixel[1] += sum.y;
-    pixel[2] += sum.z;
-    pixel[3] += 1.f - uncovered;
+    return {sum.x, sum.y, sum.z, 1.f - uncovered};
 }
 
 static void preview_row(const SceneView& scene, const PreviewLight& light, const CameraView& camera, int side, int left, int top,
                         int width, int row, float* out) {
-    const float cell = 1.f / side, cone = 2.f * camera.half_height / camera.height * cell;
-    for (int column = 0; column < width; ++column) {
-        float* pixel = out + 4 * size_t(column);
-        pixel[0] = pixel[1] = pixel[2] = pixel[3] = 0.f;
-        for (int j = 0; j < side; ++j)
-            for (int i = 0; i < side; ++i)
-                preview(scene, light, camera, camera_ray(camera, left + column + (i + 0.5f) * cell, top + row + (j + 0.5f) * cell),
-                        cone, pixel);
-        for (int i = 0; i < 4; ++i) pixel[i] *= cell * cell;
-    }
+    supersampled_row(camera, side, left, top, width, row, out,
+                     [&](const CameraRay& ray, float cone) { return preview(scene, light, ray, cone); });
 }
 
 }  // namespace NIGHTPROOF_ISA

@@ -60,6 +60,14 @@ static inline Vec3 geometric_normal(const SceneView& scene, const Triangle& tria
     return normalize(cross(scene.corners[triangle.corner[1]].position - a, scene.corners[triangle.corner[2]].position - a));
 }
 
+// The interpolated normal, on the side of `flat`: a file's normals and winding may disagree. Always in line, as the multiply-adds
+// that a compiler fuses, and with them last bits, hang on it.
+[[gnu::always_inline]] static inline Vec3 smooth_normal(const SceneView& scene, const Triangle& triangle, Weights w, Vec3 flat) {
+    const Vec3 n = normalize(blend(w, scene.corners[triangle.corner[0]].normal, scene.corners[triangle.corner[1]].normal,
+                                   scene.corners[triangle.corner[2]].normal));
+    return dot(n, flat) < 0.f ? -n : n;
+}
+
 static inline Vec3 place(const SceneView& scene, const Triangle& triangle, Weights w) {
     return blend(w, scene.corners[triangle.corner[0]].position, scene.corners[triangle.corner[1]].position,
                  scene.corners[triangle.corner[2]].position);
@@ -115,9 +123,7 @@ static inline Vec3 bump(const SceneView& scene, const Triangle& triangle, Weight
 // What a clear coat passes of the light from below it towards a viewer.
 static inline float coat_passes(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material,
                                 Vec3 viewer) {
-    Vec3 n = normalize(blend(w, scene.corners[triangle.corner[0]].normal, scene.corners[triangle.corner[1]].normal,
-                             scene.corners[triangle.corner[2]].normal));
-    if (dot(n, geometric_normal(scene, triangle)) < 0.f) n = -n;
+    Vec3 n = smooth_normal(scene, triangle, w, geometric_normal(scene, triangle));
     if (material.coat_normal_texture.texture >= 0) n = bump(scene, triangle, w, material.coat_normal_texture, n);
     float far, factor = material.coat;
     if (material.coat_texture.texture >= 0) factor *= look_up(scene, triangle, w, material.coat_texture).r;
@@ -153,9 +159,7 @@ static inline Surface surface_at(const SceneView& scene, uint32_t index, float u
     const Vec3 flat = geometric_normal(scene, triangle);
     s.front = dot(flat, viewer) >= 0.f;
     s.normal = s.front ? flat : -flat;
-    Vec3 n = normalize(blend(s.w, scene.corners[triangle.corner[0]].normal, scene.corners[triangle.corner[1]].normal,
-                             scene.corners[triangle.corner[2]].normal));
-    if (dot(n, flat) < 0.f) n = -n;  // a file whose normals and winding disagree
+    Vec3 n = smooth_normal(scene, triangle, s.w, flat);
     s.smooth = s.front ? n : -n;
     if (material.normal_texture.texture >= 0) n = bump(scene, triangle, s.w, material.normal_texture, n);
     s.shading = seen_from(s.front ? n : -n, viewer);

@@ -92,8 +92,7 @@ static inline Texel shown(const SceneView& scene, const Hit& hit, Vec3 direction
 }
 
 // Front to back through whatever is transparent, then the environment.
-static inline void look(const SceneView& scene, const CameraView& camera, CameraRay ray, float cone, float* pixel) {
-    cone *= -dot(ray.direction, camera.backward);  // samples lie evenly on a plane, not on a sphere
+static inline Texel look(const SceneView& scene, CameraRay ray, float cone) {
     float open = 1.f, travelled = 0.f;
     Vec3 sum = grey(0);
     for (int layer = 0; layer < kViewerLayers && open > 1e-3f; ++layer) {
@@ -111,24 +110,34 @@ static inline void look(const SceneView& scene, const CameraView& camera, Camera
         const Uv at = environment_place(ray.direction);
         sum = sum + environment_radiance(scene.environment, at.u, at.v) * open;
     }
-    pixel[0] += sum.x;
-    pixel[1] += sum.y;
-    pixel[2] += sum.z;
-    pixel[3] += 1.f - open;
+    return {sum.x, sum.y, sum.z, 1.f - open};
 }
 
-static void viewer_row(const SceneView& scene, const CameraView& camera, int side, int left, int top, int width, int row,
-                       float* out) {
+// A row of pixels, each the mean of `seen(ray, cone)`, radiance and coverage; rays drift `cone` apart per metre travelled.
+template <class See>
+static inline void supersampled_row(const CameraView& camera, int side, int left, int top, int width, int row, float* out,
+                                    const See& seen) {
     const float cell = 1.f / side, cone = 2.f * camera.half_height / camera.height * cell;
     for (int column = 0; column < width; ++column) {
         float* pixel = out + 4 * size_t(column);
         pixel[0] = pixel[1] = pixel[2] = pixel[3] = 0.f;
         for (int j = 0; j < side; ++j)
-            for (int i = 0; i < side; ++i)
-                look(scene, camera, camera_ray(camera, left + column + (i + 0.5f) * cell, top + row + (j + 0.5f) * cell), cone,
-                     pixel);
+            for (int i = 0; i < side; ++i) {
+                const CameraRay ray = camera_ray(camera, left + column + (i + 0.5f) * cell, top + row + (j + 0.5f) * cell);
+                const Texel t = seen(ray, cone * -dot(ray.direction, camera.backward));  // even on a plane, not on a sphere
+                pixel[0] += t.r;
+                pixel[1] += t.g;
+                pixel[2] += t.b;
+                pixel[3] += t.a;
+            }
         for (int i = 0; i < 4; ++i) pixel[i] *= cell * cell;
     }
+}
+
+static void viewer_row(const SceneView& scene, const CameraView& camera, int side, int left, int top, int width, int row,
+                       float* out) {
+    supersampled_row(camera, side, left, top, width, row, out,
+                     [&](const CameraRay& ray, float cone) { return look(scene, ray, cone); });
 }
 
 }  // namespace NIGHTPROOF_ISA
