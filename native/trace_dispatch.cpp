@@ -46,6 +46,10 @@ void preview_row(const SceneView& scene, const PreviewLight& light, const Camera
                  int width, int row, float* out) {
     kernels().preview_row(scene, light, camera, side, left, top, width, row, out);
 }
+void preview_pixels(const SceneView& scene, const PreviewLight& light, const CameraView& camera, int side,
+                    const int32_t* places, size_t count, float* out) {
+    kernels().preview_pixels(scene, light, camera, side, places, count, out);
+}
 void sobol_points(uint32_t seed, uint32_t pair, size_t count, float* out) {
     kernels().sobol_points(seed, pair, count, out);
 }

@@ -14,6 +14,7 @@ struct TraceKernels {
     void (*render_row)(const SceneView&, const RenderJob&, int, float*);
     void (*viewer_row)(const SceneView&, const CameraView&, int, int, int, int, int, float*);
     void (*preview_row)(const SceneView&, const PreviewLight&, const CameraView&, int, int, int, int, int, float*);
+    void (*preview_pixels)(const SceneView&, const PreviewLight&, const CameraView&, int, const int32_t*, size_t, float*);
     void (*sobol_points)(uint32_t, uint32_t, size_t, float*);
 };
 

@@ -11,12 +11,28 @@ float to_linear(const std::vector<float>& srgb, uint8_t value, bool encoded) {
     return encoded ? srgb[value] : value / 255.f;
 }
 
-uint8_t to_byte(const std::vector<float>& srgb, float value, bool encoded) {
-    if (!encoded) return static_cast<uint8_t>(std::lround(std::min(1.f, std::max(0.f, value)) * 255.f));
-    const auto above = std::upper_bound(srgb.begin(), srgb.end(), value);
-    const long i = std::min<long>(255, std::max<long>(0, above - srgb.begin() - 1));
-    return static_cast<uint8_t>(i < 255 && srgb[i + 1] - value < value - srgb[i] ? i + 1 : i);
-}
+// From linear light to the nearest byte: where to begin looking is told by a table.
+class Encoder {
+public:
+    explicit Encoder(const std::vector<float>& srgb) : srgb_(srgb), begin_(kBuckets) {
+        for (int b = 0; b < kBuckets; ++b)
+            begin_[b] = int(std::upper_bound(srgb.begin(), srgb.end(), float(b) / kBuckets) - srgb.begin());
+    }
+    uint8_t operator()(float value) const {
+        const int bucket = int(std::min(kBuckets - 1.f, std::max(0.f, value * kBuckets)));
+        int above = begin_[bucket];
+        while (above < 256 && srgb_[above] <= value) ++above;
+        const int i = std::max(0, above - 1);
+        return static_cast<uint8_t>(i < 255 && srgb_[i + 1] - value < value - srgb_[i] ? i + 1 : i);
+    }
+
+private:
+    static constexpr int kBuckets = 4096;
+    const std::vector<float>& srgb_;
+    std::vector<int> begin_;
+};
+
+uint8_t plain_byte(float value) { return static_cast<uint8_t>(std::lround(std::min(1.f, std::max(0.f, value)) * 255.f)); }
 
 // The share of source texel j in target texel i when `from` texels shrink to `to`.
 template <class F>
@@ -28,9 +44,42 @@ void covered(int i, int from, int to, F&& f) {
     }
 }
 
+// Of sizes that halve evenly, which most are: the same sums in the same order as in general.
+void halve(const std::vector<float>& srgb, const TextureLevel& from, bool encoded, int width, int height, std::vector<float>& sums) {
+    float table[2][256];
+    for (int i = 0; i < 256; ++i) table[0][i] = to_linear(srgb, uint8_t(i), encoded), table[1][i] = to_linear(srgb, uint8_t(i), false);
+    for (int y = 0; y < height; ++y)
+        for (int x = 0; x < width; ++x) {
+            float* sum = sums.data() + 4 * (size_t(y) * width + x);
+            for (int j = 0; j < 2; ++j)
+                for (int i = 0; i < 2; ++i) {
+                    const size_t source = size_t(4) * (size_t(2 * y + j) * from.width + 2 * x + i);
+                    for (int c = 0; c < 4; ++c)
+                        sum[c] += (from.floats ? from.floats[source + c] : table[c == 3][from.bytes[source + c]]) * 0.25f;
+                }
+        }
+}
+
+void shrink(const std::vector<float>& srgb, const TextureLevel& from, bool encoded, int width, int height,
+            std::vector<float>& sums) {
+    for (int y = 0; y < height; ++y)
+        for (int x = 0; x < width; ++x)
+            covered(y, from.height, height, [&](int j, float wy) {
+                covered(x, from.width, width, [&](int i, float wx) {
+                    const size_t source = size_t(4) * (size_t(j) * from.width + i);
+                    for (int c = 0; c < 4; ++c) {
+                        const float value = from.floats ? from.floats[source + c]
+                                                        : to_linear(srgb, from.bytes[source + c], encoded && c < 3);
+                        sums[4 * (size_t(y) * width + x) + c] += value * wx * wy;
+                    }
+                });
+            });
+}
+
 }  // namespace
 
-void add_levels(TraceScene::Parts& parts, Texture& texture) {
+void add_levels(const std::vector<float>& srgb, Texture& texture, TextureMemory& memory) {
+    const Encoder to_byte(srgb);
     texture.levels = 1;
     while (texture.levels < kMaxLevels) {
         const TextureLevel& from = texture.level[texture.levels - 1];
@@ -40,27 +89,16 @@ void add_levels(TraceScene::Parts& parts, Texture& texture) {
         to.height = std::max(1, from.height / 2);
         const size_t size = size_t(4) * to.width * to.height;
         std::vector<float> sums(size, 0.f);
-        for (int y = 0; y < to.height; ++y)
-            for (int x = 0; x < to.width; ++x)
-                covered(y, from.height, to.height, [&](int j, float wy) {
-                    covered(x, from.width, to.width, [&](int i, float wx) {
-                        const size_t source = size_t(4) * (size_t(j) * from.width + i);
-                        for (int c = 0; c < 4; ++c) {
-                            const float value = from.floats ? from.floats[source + c]
-                                                            : to_linear(parts.srgb, from.bytes[source + c],
-                                                                        texture.srgb && c < 3);
-                            sums[4 * (size_t(y) * to.width + x) + c] += value * wx * wy;
-                        }
-                    });
-                });
+        const bool even = from.width == 2 * to.width && from.height == 2 * to.height;
+        (even ? halve : shrink)(srgb, from, texture.srgb, to.width, to.height, sums);
         if (from.floats) {
-            parts.float_levels.push_back(std::move(sums));
-            to.floats = parts.float_levels.back().data();
+            memory.floats.push_back(std::move(sums));
+            to.floats = memory.floats.back().data();
         } else {
             std::vector<uint8_t> bytes(size);
-            for (size_t i = 0; i < size; ++i) bytes[i] = to_byte(parts.srgb, sums[i], texture.srgb && i % 4 < 3);
-            parts.byte_levels.push_back(std::move(bytes));
-            to.bytes = parts.byte_levels.back().data();
+            for (size_t i = 0; i < size; ++i) bytes[i] = texture.srgb && i % 4 < 3 ? to_byte(sums[i]) : plain_byte(sums[i]);
+            memory.bytes.push_back(std::move(bytes));
+            to.bytes = memory.bytes.back().data();
         }
         texture.level[texture.levels++] = to;
     }

@@ -156,5 +156,12 @@ static void preview_row(const SceneView& scene, const PreviewLight& light, const
                      [&](const CameraRay& ray, float cone) { return preview(scene, light, ray, cone); });
 }
 
+static void preview_pixels(const SceneView& scene, const PreviewLight& light, const CameraView& camera, int side,
+                           const int32_t* places, size_t count, float* out) {
+    for (size_t i = 0; i < count; ++i)
+        supersampled_pixel(camera, side, places[2 * i], places[2 * i + 1], out + 4 * i,
+                           [&](const CameraRay& ray, float cone) { return preview(scene, light, ray, cone); });
+}
+
 }  // namespace NIGHTPROOF_ISA
 }  // namespace nightproof

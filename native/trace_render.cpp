@@ -24,6 +24,7 @@ using Table = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cp
 using OutTable = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Tiles = nb::ndarray<const int32_t, nb::shape<-1, 6>, nb::c_contig, nb::device::cpu>;
 using Seeds = nb::ndarray<const uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Places = nb::ndarray<const int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 constexpr uint32_t kPathsPerItem = 1 << 15;  // a tenth of a second
 
@@ -101,10 +102,10 @@ void view_image(const TraceScene& scene, const Matrix& camera, double yfov_rad, 
     });
 }
 
-// `harmonics` (9, 3); `sharp` (h, w, 3); `blurred` (levels, h, w, 3). `out` gets RGB and coverage.
-void preview_image(const TraceScene& scene, const Table& harmonics, const Map& sharp, const Maps& blurred, const Matrix& camera,
-                   double yfov_rad, double near_m, int width, int height, int left, int top, int side, Image out, unsigned threads) {
-    if (harmonics.shape(0) != 9 || harmonics.shape(1) != 3 || sharp.shape(2) != 3 || blurred.shape(3) != 3 || out.shape(2) != 4)
+// `harmonics` (9, 3); `sharp` (h, w, 3); `blurred` (levels, h, w, 3). `punctual` keeps what the light points into.
+PreviewLight preview_light(const TraceScene& scene, const Table& harmonics, const Map& sharp, const Maps& blurred,
+                           std::vector<uint32_t>& punctual) {
+    if (harmonics.shape(0) != 9 || harmonics.shape(1) != 3 || sharp.shape(2) != 3 || blurred.shape(3) != 3)
         throw nb::value_error("tables of other shapes than a preview's");
     PreviewLight light{};
     for (int i = 0; i < 9; ++i)
@@ -116,15 +117,39 @@ void preview_image(const TraceScene& scene, const Table& harmonics, const Map& s
     light.levels = int(blurred.shape(0));
     light.height = int(blurred.shape(1));
     light.width = int(blurred.shape(2));
-    std::vector<uint32_t> punctual;  // viewers see glowing surfaces and aren't lit by them
-    for (size_t i = 0; i < scene.view().light_count; ++i)
+    for (size_t i = 0; i < scene.view().light_count; ++i)  // viewers see glowing surfaces and aren't lit by them
         if (scene.view().lights[i].kind != kTriangleLight) punctual.push_back(uint32_t(i));
     light.punctual = punctual.data();
     light.punctual_count = punctual.size();
+    return light;
+}
+
+// `out` gets RGB and coverage.
+void preview_image(const TraceScene& scene, const Table& harmonics, const Map& sharp, const Maps& blurred, const Matrix& camera,
+                   double yfov_rad, double near_m, int width, int height, int left, int top, int side, Image out, unsigned threads) {
+    if (out.shape(2) != 4) throw nb::value_error("a picture of other channels than RGB and coverage");
+    std::vector<uint32_t> punctual;
+    const PreviewLight light = preview_light(scene, harmonics, sharp, blurred, punctual);
     const CameraView view = camera_of(camera, yfov_rad, near_m, width, height);
     const int columns = int(out.shape(1));
     parallel_for(out.shape(0), threads, [&](size_t row) {
         preview_row(scene.view(), light, view, side, left, top, columns, int(row), out.data() + row * size_t(columns) * 4);
+    }, nullptr);
+}
+
+// The pixels (x, y) of `places`, in runs of kPixelRun per thread.
+void preview_places(const TraceScene& scene, const Table& harmonics, const Map& sharp, const Maps& blurred, const Matrix& camera,
+                    double yfov_rad, double near_m, int width, int height, int side, Places places, OutTable out, unsigned threads) {
+    constexpr size_t kPixelRun = 512;
+    const size_t count = places.shape(0);
+    if (places.shape(1) != 2 || out.shape(0) != count || out.shape(1) != 4) throw nb::value_error("pixels and room for others");
+    std::vector<uint32_t> punctual;
+    const PreviewLight light = preview_light(scene, harmonics, sharp, blurred, punctual);
+    const CameraView view = camera_of(camera, yfov_rad, near_m, width, height);
+    parallel_for((count + kPixelRun - 1) / kPixelRun, threads, [&](size_t run) {
+        const size_t first = run * kPixelRun;
+        preview_pixels(scene.view(), light, view, side, places.data() + 2 * first, std::min(kPixelRun, count - first),
+                       out.data() + 4 * first);
     }, nullptr);
 }
 
@@ -177,6 +202,9 @@ void bind_trace_render(nb::module_& m) {
     m.def("preview_image", &preview_image, nb::arg("scene"), nb::arg("harmonics"), nb::arg("sharp"), nb::arg("blurred"),
           nb::arg("camera"), nb::arg("yfov_rad"), nb::arg("near_m"), nb::arg("width"), nb::arg("height"), nb::arg("left"),
           nb::arg("top"), nb::arg("side"), nb::arg("out"), nb::arg("threads"));
+    m.def("preview_pixels", &preview_places, nb::arg("scene"), nb::arg("harmonics"), nb::arg("sharp"), nb::arg("blurred"),
+          nb::arg("camera"), nb::arg("yfov_rad"), nb::arg("near_m"), nb::arg("width"), nb::arg("height"), nb::arg("side"),
+          nb::arg("places"), nb::arg("out"), nb::arg("threads"));
     m.def("bsdf_values", [](const nb::dict& query, Table directions, OutTable values) {
         bsdf_values(query_of(query), directions.data(), directions.shape(0), values.data());
     });

@@ -103,7 +103,7 @@ Light light_of(const nb::dict& d) {
     return light;
 }
 
-void add_texture(TraceScene::Parts& parts, const nb::dict& d) {
+Texture texture_of(const nb::dict& d, const std::vector<float>& srgb, TextureMemory& memory) {
     Texture texture{};
     texture.wrap_u = integer(d, "wrap_u");
     texture.wrap_v = integer(d, "wrap_v");
@@ -117,9 +117,9 @@ void add_texture(TraceScene::Parts& parts, const nb::dict& d) {
         const Floats values = nb::cast<Floats>(pixels);
         texture.level[0] = {nullptr, values.data(), int(values.shape(1)), int(values.shape(0))};
     }
-    parts.borrowed.push_back(pixels);
-    add_levels(parts, texture);
-    parts.textures.push_back(texture);
+    memory.pixels = pixels;
+    add_levels(srgb, texture, memory);
+    return texture;
 }
 
 void add_corners(TraceScene::Parts& parts, const nb::dict& d) {
@@ -158,6 +158,7 @@ float scene_epsilon(const TraceScene::Parts& parts) {
 
 struct SceneBuilder {
     static TraceScene* build(const std::string& library, const nb::dict& d);
+    static void replace_texture(TraceScene& scene, size_t index, const nb::dict& d);
 };
 
 TraceScene::TraceScene(std::unique_ptr<Parts> parts) : parts_(std::move(parts)), view_{} {}
@@ -171,7 +172,10 @@ TraceScene* SceneBuilder::build(const std::string& library, const nb::dict& d) {
     const Floats srgb = floats(d, "srgb");
     parts.srgb.assign(srgb.data(), srgb.data() + srgb.size());
     add_corners(parts, d);
-    for (nb::handle texture : nb::cast<nb::list>(d["textures"])) add_texture(parts, nb::cast<nb::dict>(texture));
+    for (nb::handle texture : nb::cast<nb::list>(d["textures"])) {
+        parts.texture_memory.emplace_back();
+        parts.textures.push_back(texture_of(nb::cast<nb::dict>(texture), parts.srgb, parts.texture_memory.back()));
+    }
     for (nb::handle material : nb::cast<nb::list>(d["materials"]))
         parts.materials.push_back(material_of(nb::cast<nb::dict>(material)));
     parts.emitters = nb::cast<bool>(d["emitters"]);
@@ -215,6 +219,16 @@ TraceScene* SceneBuilder::build(const std::string& library, const nb::dict& d) {
     return owned.release();
 }
 
+// Not while the scene is being looked at. Lights would stay as they were weighed: only for scenes whose surfaces light nothing.
+void SceneBuilder::replace_texture(TraceScene& scene, size_t index, const nb::dict& d) {
+    TraceScene::Parts& parts = *scene.parts_;
+    if (index >= parts.textures.size() || parts.emitters) throw nb::value_error("no such texture, or its surface lights others");
+    TextureMemory memory;
+    const Texture texture = texture_of(d, parts.srgb, memory);
+    parts.texture_memory[index] = std::move(memory);
+    parts.textures[index] = texture;
+}
+
 }  // namespace nightproof
 
 void bind_trace_scene(nb::module_& m) {
@@ -223,4 +237,5 @@ void bind_trace_scene(nb::module_& m) {
     m.def("make_trace_scene",
           [](const std::string& library, const nb::dict& parts) { return nightproof::SceneBuilder::build(library, parts); },
           nb::rv_policy::take_ownership);
+    m.def("replace_texture", &nightproof::SceneBuilder::replace_texture, nb::arg("scene"), nb::arg("index"), nb::arg("texture"));
 }

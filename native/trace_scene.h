@@ -10,14 +10,20 @@
 
 namespace nightproof {
 
+// What a texture's levels point into: the array of the largest, in place, and the smaller ones.
+struct TextureMemory {
+    nanobind::object pixels;
+    std::vector<std::vector<uint8_t>> bytes;
+    std::vector<std::vector<float>> floats;
+};
+
 struct TraceScene::Parts {
     std::vector<Corner> corners;
     std::vector<float> colors;
     std::vector<Triangle> triangles;
     std::vector<Material> materials;
     std::vector<Texture> textures;
-    std::vector<std::vector<uint8_t>> byte_levels;  // of mip maps
-    std::vector<std::vector<float>> float_levels;
+    std::vector<TextureMemory> texture_memory;  // of each texture
     std::vector<nanobind::object> borrowed;  // arrays whose memory is used in place
     std::vector<float> srgb;
     std::vector<Light> lights;
@@ -34,7 +40,7 @@ struct TraceScene::Parts {
 void arrange_lights(TraceScene::Parts& parts, SceneView& view);
 // Cumulative weights of the environment map, exact for its bilinear interpolation.
 void weigh_environment(TraceScene::Parts& parts);
-// trace_textures.cpp: the smaller levels of a texture whose level 0 is set.
-void add_levels(TraceScene::Parts& parts, Texture& texture);
+// trace_mips.cpp: the smaller levels of a texture whose level 0 is set. `srgb`: linear light of each byte.
+void add_levels(const std::vector<float>& srgb, Texture& texture, TextureMemory& memory);
 
 }  // namespace nightproof

@@ -113,25 +113,28 @@ static inline Texel look(const SceneView& scene, CameraRay ray, float cone) {
     return {sum.x, sum.y, sum.z, 1.f - open};
 }
 
-// A row of pixels, each the mean of `seen(ray, cone)`, radiance and coverage; rays drift `cone` apart per metre travelled.
+// One pixel: the mean of `seen(ray, cone)`, radiance and coverage; rays drift `cone` apart per metre travelled.
+template <class See>
+static inline void supersampled_pixel(const CameraView& camera, int side, int x, int y, float* pixel, const See& seen) {
+    const float cell = 1.f / side, cone = 2.f * camera.half_height / camera.height * cell;
+    pixel[0] = pixel[1] = pixel[2] = pixel[3] = 0.f;
+    for (int j = 0; j < side; ++j)
+        for (int i = 0; i < side; ++i) {
+            const CameraRay ray = camera_ray(camera, x + (i + 0.5f) * cell, y + (j + 0.5f) * cell);
+            const Texel t = seen(ray, cone * -dot(ray.direction, camera.backward));  // even on a plane, not on a sphere
+            pixel[0] += t.r;
+            pixel[1] += t.g;
+            pixel[2] += t.b;
+            pixel[3] += t.a;
+        }
+    for (int i = 0; i < 4; ++i) pixel[i] *= cell * cell;
+}
+
 template <class See>
 static inline void supersampled_row(const CameraView& camera, int side, int left, int top, int width, int row, float* out,
                                     const See& seen) {
-    const float cell = 1.f / side, cone = 2.f * camera.half_height / camera.height * cell;
-    for (int column = 0; column < width; ++column) {
-        float* pixel = out + 4 * size_t(column);
-        pixel[0] = pixel[1] = pixel[2] = pixel[3] = 0.f;
-        for (int j = 0; j < side; ++j)
-            for (int i = 0; i < side; ++i) {
-                const CameraRay ray = camera_ray(camera, left + column + (i + 0.5f) * cell, top + row + (j + 0.5f) * cell);
-                const Texel t = seen(ray, cone * -dot(ray.direction, camera.backward));  // even on a plane, not on a sphere
-                pixel[0] += t.r;
-                pixel[1] += t.g;
-                pixel[2] += t.b;
-                pixel[3] += t.a;
-            }
-        for (int i = 0; i < 4; ++i) pixel[i] *= cell * cell;
-    }
+    for (int column = 0; column < width; ++column)
+        supersampled_pixel(camera, side, left + column, top + row, out + 4 * size_t(column), seen);
 }
 
 static void viewer_row(const SceneView& scene, const CameraView& camera, int side, int left, int top, int width, int row,

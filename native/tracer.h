@@ -275,6 +275,9 @@ struct PreviewLight {
 // As viewer_row, with lit surfaces lit by tables and punctual lights, without shadows.
 void preview_row(const SceneView&, const PreviewLight&, const CameraView&, int side, int left, int top, int width, int row,
                  float* out);
+// The same of `count` pixels, (x, y) of each in `places`.
+void preview_pixels(const SceneView&, const PreviewLight&, const CameraView&, int side, const int32_t* places, size_t count,
+                    float* out);
 
 // The first points of the sampler, pairs in [0, 1)², for tests.
 void sobol_points(uint32_t seed, uint32_t pair, size_t count, float* out);

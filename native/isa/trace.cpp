@@ -148,7 +148,7 @@ void sobol_points(uint32_t seed, uint32_t pair, size_t count, float* out) {
 
 extern const TraceKernels kTrace;
 const TraceKernels kTrace = {trace_all,         surface_points, bsdf_values, bsdf_samples,
-                             sample_irradiance, render_row,     viewer_row,  preview_row,  sobol_points};
+                             sample_irradiance, render_row,     viewer_row,  preview_row,  preview_pixels, sobol_points};
 
 }  // namespace NIGHTPROOF_ISA
 }  // namespace nightproof

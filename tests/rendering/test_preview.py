@@ -13,7 +13,8 @@ from nightproof.rendering.preview import Previewer
 from nightproof.rendering.preview_light import blurred_maps, irradiance_of, preview_light
 from nightproof.scenes.camera import look_at
 from nightproof.scenes.environment import named_environment
-from nightproof.scenes.flat import Environment, Material, PunctualLight
+from nightproof.scenes.flat import Environment, Material, PunctualLight, Texture, TextureUse
+from nightproof.scenes.srgb import LINEAR_OF_BYTE
 
 FLOOR = quad((-9, 0, 9), (9, 0, 9), (9, 0, -9), (-9, 0, -9))
 
@@ -108,3 +109,45 @@ def test_a_scene_without_any_light_is_seen_in_the_studio():
     floor = scene((FLOOR, Material(metallic=0.0, roughness=1.0)))
     lit = replace(floor, environment=named_environment("studio"))
     assert np.array_equal(Previewer(floor).picture(camera()).color, Previewer(lit).picture(camera()).color)
+
+
+def test_single_pixels_are_those_of_the_picture_for_any_number_of_threads():
+    flat = scene((FLOOR, Material(base_color=(0.7, 0.2, 0.1, 1.0))), environment=named_environment("studio"))
+    view = camera(64)
+    places = np.random.default_rng(2).integers(0, 64, (1500, 2)).astype(np.int32)
+    for threads in (1, 3):
+        previewer = Previewer(flat, threads)
+        whole, some = previewer.picture(view), previewer.pixels(view, places)
+        assert (whole.color[places[:, 1], places[:, 0]] == some.color).all()
+        assert (whole.coverage[places[:, 1], places[:, 0]] == some.coverage).all()
+
+
+def test_a_scene_wears_other_textures_meanwhile_and_no_longer():
+    grey, red = (np.tile(np.array(color, np.uint8), (8, 6, 1)) for color in ((90, 90, 90, 255), (200, 20, 20, 255)))
+    texture = Texture(name="", pixels=grey, srgb=True)
+    material = Material(base_color_texture=TextureUse(0))
+    plain = replace(scene((FLOOR, material), environment=named_environment("studio")), textures=(texture,))
+    painted = replace(plain, textures=(replace(texture, pixels=red),))
+    previewer, view = Previewer(plain), camera()
+    before = previewer.picture(view).color
+    with previewer.wearing({0: painted.textures[0]}):
+        meanwhile = previewer.picture(view).color
+    assert (meanwhile == Previewer(painted).picture(view).color).all() and not (meanwhile == before).all()
+    with pytest.raises(ZeroDivisionError), previewer.wearing({0: painted.textures[0]}):
+        raise ZeroDivisionError
+    assert (previewer.picture(view).color == before).all()
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 6), (7, 5), (1, 4), (16, 2)])
+def test_from_afar_a_texture_shows_its_mean_light(shape):
+    """The smallest mip level is the mean in linear light, whether sides halve evenly or not."""
+    texels = np.random.default_rng(4).integers(0, 256, (*shape, 4)).astype(np.uint8)
+    texels[..., 3] = 255
+    mean = LINEAR_OF_BYTE[texels[..., :3]].mean(axis=(0, 1))
+    material = Material(base_color_texture=TextureUse(0), unlit=True)
+    flat = scene((FLOOR, material))
+    laid = np.ascontiguousarray(flat.positions[:, [0, 2]] / 18 + 0.5, np.float32)
+    flat = replace(flat, uv0=laid, textures=(Texture(name="", pixels=texels, srgb=True),))
+    far = look_at(position_m=(0, 4000, 0.1), target_m=(0, 0, 0), yfov_rad=0.02, width_px=1, height_px=1)
+    seen = Previewer(flat).picture(far, supersamples=1)
+    np.testing.assert_allclose(seen.color[0, 0], mean, rtol=0.06, atol=0.01)

@@ -7,17 +7,21 @@ transmission in order of depth. docs/reference/rendering.md says what it leaves 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int32
 
 from nightproof import _native
 from nightproof.rendering.preview_light import preview_light
 from nightproof.rendering.tracer import Tracer, camera_arguments
+from nightproof.rendering.tracer_scene import texture_part
 from nightproof.scenes.camera import Camera
 from nightproof.scenes.environment import named_environment
-from nightproof.scenes.flat import FlatScene
+from nightproof.scenes.flat import FlatScene, Texture
 
 Array = np.ndarray
 SUPERSAMPLES = 2
@@ -28,9 +32,9 @@ SUPERSAMPLES = 2
 class Preview:
     """A picture and what of it is surface."""
 
-    color: Float32[Array, "h w 3"]
+    color: Float32[Array, "*pixels 3"]
     """Radiance."""
-    coverage: Float32[Array, "h w"]
+    coverage: Float32[Array, "*pixels"]
     """Share of each pixel that some surface covers."""
 
 
@@ -44,16 +48,39 @@ class Previewer:
 
     def picture(self, camera: Camera, *, supersamples: int = SUPERSAMPLES) -> Preview:
         pixels = np.zeros((camera.height_px, camera.width_px, 4), np.float32)
-        _native.preview_image(
-            scene=self._tracer.native,
-            harmonics=self._light.harmonics,
-            sharp=self._light.sharp,
-            blurred=self._light.blurred,
+        _native.preview_image(**self._arguments(camera, supersamples), left=0, top=0, out=pixels)
+        return _preview(pixels)
+
+    def pixels(self, camera: Camera, places: Int32[Array, "n 2"], *, supersamples: int = SUPERSAMPLES) -> Preview:
+        """Some pixels of the picture, column and row of each: color (n, 3), coverage (n,)."""
+        pixels = np.zeros((len(places), 4), np.float32)
+        places = np.ascontiguousarray(places, np.int32)
+        _native.preview_pixels(**self._arguments(camera, supersamples), places=places, out=pixels)
+        return _preview(pixels)
+
+    @contextmanager
+    def wearing(self, textures: Mapping[int, Texture]) -> Iterator[None]:
+        """Meanwhile, some of the scene's textures are others. No second thread may look."""
+        try:
+            for index, texture in textures.items():
+                _native.replace_texture(self._tracer.native, index, texture_part(texture))
+            yield
+        finally:
+            for index in textures:
+                _native.replace_texture(self._tracer.native, index, texture_part(self._tracer.flat.textures[index]))
+
+    def _arguments(self, camera: Camera, supersamples: int) -> dict[str, Any]:
+        light = self._light
+        return {
+            "scene": self._tracer.native,
+            "harmonics": light.harmonics,
+            "sharp": light.sharp,
+            "blurred": light.blurred,
             **camera_arguments(camera),
-            left=0,
-            top=0,
-            side=supersamples,
-            out=pixels,
-            threads=self._tracer.threads,
-        )
-        return Preview(np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3]))
+            "side": supersamples,
+            "threads": self._tracer.threads,
+        }
+
+
+def _preview(pixels: Float32[Array, "*pixels 4"]) -> Preview:
+    return Preview(np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3]))

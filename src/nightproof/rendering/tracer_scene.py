@@ -47,7 +47,7 @@ def scene_parts(flat: FlatScene, emitters: bool = True) -> dict[str, Any]:
         "triangles": np.ascontiguousarray(flat.triangles, np.uint32),
         "triangle_material": np.ascontiguousarray(flat.triangle_material, np.uint32),
         "materials": [_material(material) for material in flat.materials],
-        "textures": [_texture(texture) for texture in flat.textures],
+        "textures": [texture_part(texture) for texture in flat.textures],
         "emitters": emitters,
         "lights": [_light(light) for light in flat.lights if light.intensity > 0 and max(light.color) > 0],
         "environment": None if flat.environment is None else _floats(flat.environment.radiance),
@@ -154,7 +154,8 @@ def _use(use: TextureUse | None) -> tuple[Any, ...] | None:
     return None if use is None else (use.texture, use.texcoord, use.transform, use.scale)
 
 
-def _texture(texture: Texture) -> dict[str, Any]:
+def texture_part(texture: Texture) -> dict[str, Any]:
+    """One texture as the native scene takes it."""
     pixels = texture.pixels
     kind = np.uint8 if pixels.dtype == np.uint8 else np.float32
     return {

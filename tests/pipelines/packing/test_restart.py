@@ -17,7 +17,7 @@ from PIL import Image
 from nightproof.pipelines.packing.pack import pack
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_uses import TextureUse, image_uses
-from nightproof.pipelines.packing.textures import Work, encode_texture
+from nightproof.pipelines.packing.textures import TextureCoder, Work, encode_texture
 from nightproof.scenes.gltf import parse_glb, write_glb
 
 TEXTURES, SIDE = 6, 192
@@ -84,7 +84,7 @@ def test_threads_change_no_byte(source, packed):
 
 def test_a_warm_cache_changes_no_byte_and_is_read(source, packed, tmp_path, monkeypatch):
     assert pack(parse_glb(source), cache=tmp_path).data == packed
-    monkeypatch.setattr("nightproof.pipelines.packing.textures._encode", lambda *asked: pytest.fail("encoded anew"))
+    monkeypatch.setattr(TextureCoder, "_encode", lambda *asked: pytest.fail("encoded anew"))
     assert pack(parse_glb(source), cache=tmp_path, threads=2).data == packed
 
 

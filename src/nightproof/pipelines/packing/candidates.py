@@ -9,8 +9,10 @@ from nightproof.pipelines.packing import lossless_rest, tidy
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.geometry import GeometryStep
 from nightproof.pipelines.packing.layout import assemble
-from nightproof.pipelines.packing.recode import Encoder, load_images, recode_images, texture_sizes
-from nightproof.pipelines.packing.tolerances import Tolerances
+from nightproof.pipelines.packing.recode import Encoder, SeenTextures, load_images, recode_images, texture_sizes
+from nightproof.pipelines.packing.simplify import Leeway
+from nightproof.pipelines.packing.textures import Encoded
+from nightproof.pipelines.packing.tolerances import SHAPE_PX, Tolerances
 from nightproof.pipelines.packing.undraco import unpack_draco
 from nightproof.pipelines.packing.units import Part, primitives
 from nightproof.scenes.gltf import GltfDocument
@@ -34,7 +36,7 @@ class Made:
     ways: tuple[Candidate, ...]
     plain: Candidate
     """The one whose geometry is untouched, among them."""
-    images: Mapping[int, bytes]
+    images: Mapping[int, Encoded]
     """What became smaller, by the document's numbering."""
     simplified: frozenset[Part]
     """What lost triangles."""
@@ -42,13 +44,13 @@ class Made:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the views of the scene allow: textures' texels to spare, and metres of each mesh's unit per pixel."""
+    """What the views of the scene allow: of textures, and metres of each mesh's unit per pixel."""
 
-    spare: Mapping[int, float]
+    textures: SeenTextures
     units_per_px: Mapping[int, float]
 
 
-NOT_SEEN = Seen({}, {})
+NOT_SEEN = Seen(SeenTextures({}, {}), {})
 
 
 def candidates(
@@ -61,17 +63,17 @@ def candidates(
     def told(done: float) -> None:
         progress(0.7 * done, "textures")
 
-    changed = recode_images(textured, encoder, seen.spare, tolerances.loss_of, told)
-    names = ("textures",) if changed else ()
+    images = recode_images(textured, encoder, seen.textures, tolerances.of_image, told)
+    names = ("textures",) if images else ()
     sizes = texture_sizes(textured)
-    errors = shape_errors(document, tolerances, seen)
+    leeways = leeways_of(document, tolerances, seen)
     progress(0.7, "geometry")
     found: list[Candidate] = []
     simplified: set[Part] = set()
     for geometry in _geometries(textured):
         tidy.merge_equal(geometry)
         tidy.drop_unread_attributes(geometry)
-        step, made = GeometryStep(geometry, sizes, errors, tolerances.more_bits), names
+        step, made = GeometryStep(geometry, sizes, leeways, tolerances.more_bits), names
         if step.run():
             made = (*made, "geometry")
         if step.simplified:
@@ -87,14 +89,16 @@ def candidates(
     plain = textured.copy()
     _finish(plain)
     untouched = Candidate(assemble(plain, meshopt=False), (*names, "tidy"), tuple(plain.notes))
-    images = {index: data for index, (data, _) in textured.images.items()}
     return Made((*found, untouched), untouched, images, frozenset(simplified))
 
 
-def shape_errors(document: GltfDocument, tolerances: Tolerances, seen: Seen) -> dict[Part, float]:
-    """By part: how far its surface may move, in units of its mesh; parts that nobody sees are left out."""
-    parts = [(place.mesh, place.primitive) for place in primitives(document.json) if place.mesh in seen.units_per_px]
-    return {part: error for part in parts if (error := tolerances.shape_of(part) * seen.units_per_px[part[0]]) > 0}
+def leeways_of(document: GltfDocument, tolerances: Tolerances, seen: Seen) -> dict[Part, Leeway]:
+    """By part; those that nobody sees, or that must stay, are left out."""
+    parts = [place.part for place in primitives(document.json) if place.mesh in seen.units_per_px]
+    moves = {part: tolerances.shape_of(part) for part in parts}
+    return {
+        part: Leeway(px * seen.units_per_px[part[0]], min(1.0, px / SHAPE_PX)) for part, px in moves.items() if px > 0
+    }
 
 
 def _geometries(textured: Draft) -> Iterator[Draft]:

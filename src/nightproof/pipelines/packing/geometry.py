@@ -16,6 +16,7 @@ from nightproof.pipelines.packing.references import NotUnderstood
 from nightproof.pipelines.packing.simplify import (
     GLOSSY_NORMAL_RAD,
     NORMAL_RAD,
+    Leeway,
     Shape,
     shared_places,
     simplified,
@@ -122,17 +123,17 @@ class GeometryStep:
         self,
         draft: Draft,
         texture_sizes: dict[int, int],
-        shape_errors: Mapping[Part, float] | None = None,
+        leeways: Mapping[Part, Leeway] | None = None,
         more_bits: Mapping[Part, int] | None = None,
     ) -> None:
-        """By mesh and primitive: how far its surface may move, in its own units (others keep every vertex), and by how
-        many bits its grids are finer than usual."""
+        """By mesh and primitive: what simplification may do (others keep every vertex), and by how many bits its grids
+        are finer than usual."""
         self._more_bits = more_bits or {}
         self.simplified: set[Part] = set()
         """Parts that lost triangles."""
         self._draft = draft
         self._sizes = texture_sizes
-        self._errors = shape_errors or {}
+        self._leeways = leeways or {}
 
     def run(self) -> int:
         """Returns how many units were packed."""
@@ -162,7 +163,7 @@ class GeometryStep:
                 by_mesh.setdefault(mesh, []).append(number)
         found: dict[int, Bool[np.ndarray, "v"]] = {}
         for mesh, numbers in by_mesh.items():
-            if len(numbers) < 2 or not any(key[0] == mesh for key in self._errors):
+            if len(numbers) < 2 or not any(key[0] == mesh for key in self._leeways):
                 continue
             places = [units[number].places[0].value["attributes"]["POSITION"] for number in numbers]
             shared = shared_places([self._draft.document.floats(index) for index in places])
@@ -186,7 +187,7 @@ class GeometryStep:
             accessor, fewer = self._draft.add_accessor(indices), len(indices.filtered.plain) < FEWER * len(before)
             for place in places:
                 place.value["indices"] = accessor
-            self.simplified |= {place.part for place in places if fewer and place.part in self._errors}
+            self.simplified |= {place.part for place in places if fewer and place.part in self._leeways}
 
     def _reduction(
         self,
@@ -197,13 +198,14 @@ class GeometryStep:
     ) -> Reduction | None:
         """None where nothing may move: skins bend surfaces further than their rest pose tells."""
         attributes = unit.places[0].value["attributes"]
-        errors = [self._errors.get(place.part) for place in unit.places]
-        if any(error is None for error in errors) or any(name.startswith(("JOINTS", "WEIGHTS")) for name in attributes):
+        found = [self._leeways[place.part] for place in unit.places if place.part in self._leeways]
+        if len(found) < len(unit.places) or any(name.startswith(("JOINTS", "WEIGHTS")) for name in attributes):
             return None
         shape = self._shape(unit.places[0], vertices, np.concatenate(lists))
         locked = np.zeros(len(shape.positions), bool) if meeting is None else meeting
-        least = min(error for error in errors if error is not None)
-        normal_rad = GLOSSY_NORMAL_RAD if self._smooth(unit) else NORMAL_RAD
+        least = min(leeway.error for leeway in found)
+        usual_rad = GLOSSY_NORMAL_RAD if self._smooth(unit) else NORMAL_RAD
+        normal_rad = usual_rad * min(leeway.share for leeway in found)
         return Reduction(shape, locked, least, normal_rad) if shape.simplifiable and least > 0 else None
 
     def _shape(self, place: Place, vertices: dict[int, Stream], indices: UInt32[np.ndarray, "i"]) -> Shape:

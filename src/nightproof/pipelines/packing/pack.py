@@ -10,21 +10,25 @@ from typing import TypeVar
 
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.candidates import NOT_SEEN, Candidate, Made, Progress, Seen, candidates
+from nightproof.pipelines.packing.covered import packed_cells
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.judge import Judge
 from nightproof.pipelines.packing.nearness import nearness_of, spare_texels
-from nightproof.pipelines.packing.recode import Encoder
+from nightproof.pipelines.packing.recode import Encoder, SeenTextures
 from nightproof.pipelines.packing.references import NotUnderstood
 from nightproof.pipelines.packing.sight import SIDE_PX
-from nightproof.pipelines.packing.tolerances import Tolerances
+from nightproof.pipelines.packing.texture_loss import Loss
+from nightproof.pipelines.packing.tolerances import LOOKED_AT, Tolerances
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.gltf import GltfDocument, parse_glb, write_glb
 from nightproof.scenes.views import ViewSampler
 
 T = TypeVar("T")
-LEAST_PSNR_DB = 40.5
+LEAST_PSNR_DB = 40.3
 """In every view that is looked at: 40 dB with a margin, since others look elsewhere."""
+TOO_GOOD_DB = 0.8
+"""So far beyond, tightening went too far: half-way back is tried."""
 ROUNDS = 8
 """How often tolerances are tightened before the input is given back."""
 
@@ -45,7 +49,7 @@ def pack(
     flat: FlatScene | None = None,
     threads: int = 1,
     cache: Path | None = None,
-    tolerances: Tolerances = Tolerances(),
+    tolerances: Tolerances | None = None,
     least_psnr_db: float = LEAST_PSNR_DB,
     progress: Progress = lambda fraction, message: None,
 ) -> PackedFile:
@@ -57,14 +61,16 @@ def pack(
             triangles stay.
     """
     original = document.file_bytes or _as_glb(document)
-    encoder = Encoder(threads, cache)
+    looked_at = flat is not None and len(flat.triangles) > 0
+    tolerances = tolerances or Tolerances(loss=LOOKED_AT if looked_at else Loss())
+    encoder = Encoder(tolerances.loss, threads, cache)
 
     def made(tolerances: Tolerances, seen: Seen) -> tuple[Made, Candidate]:
         ways = _walked(lambda: candidates(document, encoder, tolerances, seen, progress))
         return ways, _smallest(original, ways)
 
     try:
-        if flat is None or not len(flat.triangles):
+        if flat is None or not looked_at:
             _, best = made(tolerances, NOT_SEEN)
             found = PackedFile(best.data, best.steps, best.notes)
         else:
@@ -89,21 +95,38 @@ def _as_far_as_nothing_shows(
     rays = RayCaster(flat.positions, flat.triangles, threads)
     sampler = ViewSampler(flat, rays, SIDE_PX, SIDE_PX)
     nearness = nearness_of(flat, sampler, rays)
-    seen = _walked(lambda: Seen(spare_texels(Draft.of(document), nearness), nearness.units_per_px()))
-    judge: Judge | None = None
+    draft = _walked(lambda: Draft.of(document))
+    textures = _walked(lambda: SeenTextures(spare_texels(draft, nearness), packed_cells(draft)))
+    seen = Seen(textures, nearness.units_per_px())
+    ways, best = made(tolerances, seen)
+    if not best.steps:
+        return PackedFile(best.data, (), best.notes)
+    judge = Judge(flat, sampler, rays, threads)
+    showed: Tolerances | None = None
     for _ in range(ROUNDS):
-        ways, best = made(tolerances, seen)
-        if not best.steps:
-            return PackedFile(best.data, (), best.notes)
-        judge = judge or Judge(flat, sampler, rays, threads)
         look, psnr_db = judge.look(best.data)
         if min(psnr_db) >= least_psnr_db:
-            return PackedFile(best.data, best.steps, best.notes, psnr_db)
+            found = PackedFile(best.data, best.steps, best.notes, psnr_db)
+            if showed is None or min(psnr_db) < least_psnr_db + TOO_GOOD_DB:
+                return found
+            _, between = made(tolerances.towards(showed), seen)
+            return _smaller(found, between, judge, least_psnr_db)
         tighter = judge.tightened(tolerances, look, ways, least_psnr_db)
         if tighter == tolerances:
             break
-        tolerances = tighter
+        tolerances, showed = tighter, tolerances
+        ways, best = made(tolerances, seen)
+        if not best.steps:
+            break
     return None
+
+
+def _smaller(found: PackedFile, other: Candidate, judge: Judge, least_psnr_db: float) -> PackedFile:
+    """The other where it is, and shows no more."""
+    if not other.steps or len(other.data) >= len(found.data):
+        return found
+    _, psnr_db = judge.look(other.data)
+    return PackedFile(other.data, other.steps, other.notes, psnr_db) if min(psnr_db) >= least_psnr_db else found
 
 
 def _walked(walk: Callable[[], T]) -> T:

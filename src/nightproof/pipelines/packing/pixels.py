@@ -58,11 +58,20 @@ def decoded(data: bytes, alpha: bool) -> np.ndarray | None:
     return np.ascontiguousarray(pixels if transparent else pixels[..., :3])
 
 
-def webp(pixels: np.ndarray, *, lossless: bool, quality: int) -> bytes:
+def reread(data: bytes, channels: int) -> np.ndarray:
+    """What our own encoder made, with 3 or 4 channels whatever it holds."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGBA" if channels == 4 else "RGB"))
+
+
+def webp(pixels: np.ndarray, *, lossless: bool, quality: int, method: int = 4) -> bytes:
+    """`method`: how hard the coder tries, 0 to 6."""
     from PIL import Image
 
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "WEBP", lossless=lossless, quality=quality, method=4, exact=True)
+    Image.fromarray(pixels).save(stream, "WEBP", lossless=lossless, quality=quality, method=method, exact=True)
     return stream.getvalue()
 
 

@@ -4,60 +4,85 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.pixels import image_size
 from nightproof.pipelines.packing.texture_loss import Loss
-from nightproof.pipelines.packing.texture_uses import image_uses, sources
-from nightproof.pipelines.packing.textures import Work, encode_texture
+from nightproof.pipelines.packing.texture_uses import TextureUse, image_uses, sources
+from nightproof.pipelines.packing.textures import Asked, Encoded, TextureCoder, Work
 from nightproof.scenes.declared import declare
 
 WEBP = "EXT_texture_webp"
 RECODED = ("image/png", "image/jpeg", "image/webp")
 
 
-class Encoder:
-    """Encodes images, each piece of work once, in as many threads as it is given; `cache` outlives the process."""
+@dataclass(frozen=True)
+class SeenTextures:
+    """What surface shows of images: texels to spare at the nearest view, and which cells."""
 
-    def __init__(self, threads: int, cache: Path | None) -> None:
-        self._threads, self._cache = max(1, threads), cache
-        self._done: dict[tuple[int, Work, Loss], bytes | None] = {}
+    spare: Mapping[int, float]
+    cells: Mapping[int, bytes]
+
+    def work(self, image: int, use: TextureUse) -> Work:
+        return Work(use, self.spare.get(image), self.cells.get(image))
+
+
+class Encoder:
+    """Encodes the images of one document, each piece of work once, in as many threads as it is given; `cache` outlives
+    the process."""
+
+    def __init__(self, loss: Loss, threads: int, cache: Path | None) -> None:
+        self._loss, self._threads, self._cache = loss, max(1, threads), cache
+        self._coders: dict[int, TextureCoder] | None = None
+        self._done: dict[tuple[int, Asked | None], Encoded] = {}
 
     def encode(
-        self, draft: Draft, works: Mapping[int, tuple[Work, Loss]], progress: Callable[[float], None]
-    ) -> dict[int, bytes]:
-        """The images that become smaller, as WebP."""
-        new = [i for i, asked in works.items() if (i, *asked) not in self._done]
+        self,
+        draft: Draft,
+        seen: SeenTextures,
+        asked: Mapping[int, Asked],
+        progress: Callable[[float], None],
+    ) -> dict[int, Encoded]:
+        """What became of the images that may change."""
+        if self._coders is None:
+            self._coders = self._made(draft, seen)
+        coders = self._coders
+        each = {i: asked.get(i) for i in coders}
+        new = [i for i in coders if (i, each[i]) not in self._done]
         with ThreadPoolExecutor(self._threads) as pool:
-            made = pool.map(lambda i: encode_texture(draft.document.image(i)[0], *works[i], self._cache), new)
-            for done, (index, data) in enumerate(zip(new, made, strict=True), 1):
-                self._done[index, *works[index]] = data
+            made = pool.map(lambda i: coders[i].encoded(each[i]), new)
+            for done, (index, found) in enumerate(zip(new, made, strict=True), 1):
+                self._done[index, each[index]] = found
                 progress(done / len(new))
-        found = {i: self._done[i, *asked] for i, asked in works.items()}
-        return {i: data for i, data in found.items() if data is not None}
+        return {i: self._done[i, each[i]] for i in coders}
+
+    def _made(self, draft: Draft, seen: SeenTextures) -> dict[int, TextureCoder]:
+        document, survey = draft.document, draft.survey
+        uses = image_uses(draft.json, survey.pinned, survey.frozen, lambda index: bytes(document.image(index)[0]))
+        return {
+            i: TextureCoder(bytes(document.image(i)[0]), seen.work(i, uses[i]), self._loss, self._cache)
+            for i in sorted(uses)
+            if document.image(i)[1] in RECODED and _replaceable(draft.json, i)
+        }
 
 
 def recode_images(
     draft: Draft,
     encoder: Encoder,
-    spare: Mapping[int, float],
-    loss_of: Callable[[int], Loss],
+    seen: SeenTextures,
+    asked: Mapping[int, Asked],
     progress: Callable[[float], None],
-) -> bool:
-    """Replace images by WebP where that is smaller; textures then name them through EXT_texture_webp."""
-    uses = image_uses(
-        draft.json, draft.survey.pinned, draft.survey.frozen, lambda index: bytes(draft.document.image(index)[0])
-    )
-    works = {
-        i: (Work(uses[i], spare.get(i)), loss_of(i))
-        for i in sorted(uses)
-        if draft.document.image(i)[1] in RECODED and _replaceable(draft.json, i)
-    }
-    draft.images.update({i: (data, "image/webp") for i, data in encoder.encode(draft, works, progress).items()})
+) -> dict[int, Encoded]:
+    """Replace images by WebP where that is smaller; textures then name them through EXT_texture_webp. Returns what was
+    replaced."""
+    made = encoder.encode(draft, seen, asked, progress)
+    smaller = {i: found for i, found in made.items() if found.data is not None}
+    draft.images.update({i: (found.data or b"", "image/webp") for i, found in smaller.items()})
     _name_webp(draft)
-    return bool(draft.images)
+    return smaller
 
 
 def _replaceable(json: dict[str, Any], image: int) -> bool:

@@ -1,8 +1,13 @@
-"""Does it show? Previews of what came in beside previews of what would go out, over the pixels that show a surface."""
+"""Does it show? Previews of what came in beside previews of what would go out, at pixels that show a surface.
+
+Views are those of verifiers, drawn from a seed of their own; of each only some pixels are looked at, evenly spread:
+their mean squared error is that of the picture, but for chance.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +24,13 @@ from nightproof.scenes.gltf import parse_glb
 from nightproof.scenes.views import ViewSampler
 
 Array = np.ndarray
-VIEWS, SIDE_PX, SEED = 5, 288, 0x5EE
+VIEWS, SIDE_PX, SEED = 12, 512, 0x5EE
+CELLS = 160
+"""Along a side of a view: one pixel of each cell is asked what it shows."""
+PIXELS = 6144
+"""Looked at in each view, at most, of those that show a surface."""
+EXPOSED = 48
+"""Along a side: pixels from which the exposure follows."""
 SURFACE = 0.01
 """Coverage from which a pixel shows a surface."""
 EQUAL_DB = 99.0
@@ -27,64 +38,64 @@ EQUAL_DB = 99.0
 
 
 @dataclass(frozen=True)
-class Look:
-    """A file from all views."""
+class Shown:
+    """The chosen pixels of one view."""
 
-    pictures: tuple[Float32[Array, "h w 3"], ...]
+    color: Float32[Array, "n 3"]
     """Display values."""
-    surface: tuple[Bool[Array, "h w"], ...]
+    surface: Bool[Array, "n"]
+
+
+Look = Mapping[int, Shown]
+"""View → what it shows."""
 
 
 @dataclass(frozen=True)
 class _View:
     camera: Camera
-    exposure: float
-    picture: UInt8[Array, "h w 3"]
-    surface: Bool[Array, "h w"]
-    instance: Int[Array, "h w"]
+    places: Int[Array, "n 2"]
+    """Columns and rows of the chosen pixels."""
+    instance: Int[Array, "n"]
     """What each pixel's centre shows; −1: nothing."""
+    exposure: float
+    shown: Shown
 
 
 class Sight:
-    """What a scene looks like from a few views, drawn as verifiers draw theirs but from a seed of their own."""
+    """What a scene looks like from a few views."""
 
     def __init__(self, flat: FlatScene, sampler: ViewSampler, rays: RayCaster, threads: int = 1) -> None:
         """`sampler` makes square views of SIDE_PX; `rays` runs over the scene's triangles."""
         self._flat, self._threads = flat, threads
-        previewer = Previewer(flat, threads)
-        self._views = [_view(sampler.view(SEED, index), flat, previewer, rays) for index in range(VIEWS)]
+        self._previewer = Previewer(flat, threads)
+        self._views = [self._view(sampler.view(SEED, index), index, rays) for index in range(VIEWS)]
 
     def look(self, data: bytes) -> Look:
         """A GLB as it would be seen."""
-        return self._look(flatten(parse_glb(data), self._flat.environment))
+        return self._look(Previewer(flatten(parse_glb(data), self._flat.environment), self._threads), range(VIEWS))
 
-    def look_with(self, image: int, pixels: UInt8[Array, "h w 4"]) -> Look:
-        """The scene that came in with one of its images replaced."""
-        textures = tuple(
-            replace(texture, pixels=pixels) if texture.image == image else texture for texture in self._flat.textures
-        )
-        return self._look(replace(self._flat, textures=textures))
-
-    def _look(self, flat: FlatScene) -> Look:
-        previewer = Previewer(flat, self._threads)
-        previews = [previewer.picture(view.camera) for view in self._views]
-        shown = zip(previews, self._views, strict=True)
-        return Look(
-            tuple(to_display(preview.color, view.exposure).astype(np.float32) for preview, view in shown),
-            tuple(_covered(preview) for preview in previews),
-        )
+    def look_with(self, images: Mapping[int, UInt8[Array, "h w 4"]], views: Iterable[int]) -> Look:
+        """The scene that came in with some of its images replaced, from some views."""
+        worn = {
+            index: replace(texture, pixels=images[texture.image])
+            for index, texture in enumerate(self._flat.textures)
+            if texture.image in images
+        }
+        with self._previewer.wearing(worn):
+            return self._look(self._previewer, views)
 
     def psnr_db(self, after: Look) -> tuple[float, ...]:
         """Of each view, on display values, over the pixels that show a surface before or after."""
-        return tuple(_db(error) for error in self.errors(after))
+        return tuple(_db(error) for error in self.errors(after).values())
 
-    def errors(self, after: Look) -> list[float]:
-        """Of each view: mean squared error over the pixels that show a surface before or after."""
-        found = []
-        for view, picture, surface in zip(self._views, after.pictures, after.surface, strict=True):
-            seen = view.surface | surface
-            squared = (view.picture[seen].astype(np.float32) - picture[seen]) ** 2
-            found.append(float(squared.mean(dtype=np.float64)) if seen.any() else 0.0)
+    def errors(self, after: Look) -> dict[int, float]:
+        """Of each view looked from: mean squared error over the pixels that show a surface before or after."""
+        found = {}
+        for number, shown in after.items():
+            before = self._views[number].shown
+            seen = before.surface | shown.surface
+            squared = (before.color[seen] - shown.color[seen]) ** 2
+            found[number] = float(squared.mean(dtype=np.float64)) if seen.any() else 0.0
         return found
 
     def blame(self, number: int, before: Look | None, after: Look) -> tuple[dict[Part, float], dict[int, float]]:
@@ -93,11 +104,11 @@ class Sight:
         Args:
             before: None: what came in.
         """
-        view = self._views[number]
-        old = view.picture.astype(np.float32) if before is None else before.pictures[number]
-        seen = view.surface | after.surface[number]
+        view, shown = self._views[number], after[number]
+        old = view.shown if before is None else before[number]
+        seen = view.shown.surface | shown.surface
         told = seen & (view.instance >= 0)
-        squared = ((old - after.pictures[number]) ** 2).mean(axis=-1)
+        squared = ((old.color - shown.color) ** 2).mean(axis=-1)
         errors = np.bincount(view.instance[told], squared[told], minlength=len(self._flat.instances))
         parts: dict[Part, float] = defaultdict(float)
         materials: dict[int, float] = defaultdict(float)
@@ -112,23 +123,48 @@ class Sight:
         uses = self._flat.materials[material].texture_uses
         return {self._flat.textures[use.texture].image for use in uses} - {-1}
 
+    def _look(self, previewer: Previewer, views: Iterable[int]) -> Look:
+        return {
+            number: _shown(previewer.pixels(view.camera, view.places), view.exposure)
+            for number in views
+            for view in [self._views[number]]
+        }
+
+    def _view(self, camera: Camera, number: int, rays: RayCaster) -> _View:
+        places, instance = self._chosen(camera, number, rays)
+        few = _spread(EXPOSED, np.random.default_rng((SEED, number, 1)))
+        exposure = auto_exposure([self._previewer.pixels(camera, few).color])
+        shown = _shown(self._previewer.pixels(camera, places), exposure)
+        return _View(camera, places, instance, exposure, shown)
+
+    def _chosen(self, camera: Camera, number: int, rays: RayCaster) -> tuple[Int[Array, "n 2"], Int[Array, "n"]]:
+        """Pixels on and right beside surfaces, and what their centres show."""
+        random = np.random.default_rng((SEED, number))
+        places = _spread(CELLS, random)
+        triangle = rays.closest(*camera.rays(places + 0.5)).triangle
+        instance = np.where(triangle >= 0, self._flat.triangle_instance[np.maximum(triangle, 0)].astype(np.int64), -1)
+        near = np.pad((triangle >= 0).reshape(CELLS, CELLS), 1)
+        near = near[:-2] | near[1:-1] | near[2:]
+        near = near[:, :-2] | near[:, 1:-1] | near[:, 2:]
+        kept = np.flatnonzero(near)
+        if len(kept) > PIXELS:
+            kept = np.sort(random.choice(kept, PIXELS, replace=False))
+        return places[kept], instance[kept]
+
 
 def squared_error(psnr_db: float) -> float:
     """On 8-bit values."""
     return 255.0**2 / 10 ** (psnr_db / 10)
 
 
-def _view(camera: Camera, flat: FlatScene, previewer: Previewer, rays: RayCaster) -> _View:
-    preview = previewer.picture(camera)
-    exposure = auto_exposure([preview.color])
-    triangle = rays.closest(*camera.grid_rays()).triangle
-    instance = np.where(triangle >= 0, flat.triangle_instance[np.maximum(triangle, 0)].astype(np.int64), -1)
-    shape = (camera.height_px, camera.width_px)
-    return _View(camera, exposure, to_display(preview.color, exposure), _covered(preview), instance.reshape(shape))
+def _spread(cells: int, random: np.random.Generator) -> Int[Array, "n 2"]:
+    """One pixel of each of cells × cells parts of a view, row by row."""
+    corner = np.stack(np.meshgrid(np.arange(cells), np.arange(cells)), axis=-1).reshape(-1, 2)
+    return np.floor((corner + random.random(corner.shape)) * (SIDE_PX / cells)).astype(np.int32)
 
 
-def _covered(preview: Preview) -> Bool[Array, "h w"]:
-    return preview.coverage > SURFACE
+def _shown(preview: Preview, exposure: float) -> Shown:
+    return Shown(to_display(preview.color, exposure).astype(np.float32), preview.coverage > SURFACE)
 
 
 def _db(error: float) -> float:

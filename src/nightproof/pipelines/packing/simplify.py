@@ -27,6 +27,16 @@ LEAST_TRIANGLES = 32
 
 
 @dataclass(frozen=True)
+class Leeway:
+    """What simplification may do to a part."""
+
+    error: float
+    """How far its surface may move, in units of its mesh."""
+    share: float = 1.0
+    """Of the usual turn of normals."""
+
+
+@dataclass(frozen=True)
 class Shape:
     """The vertices of one unit as simplification sees them."""
 

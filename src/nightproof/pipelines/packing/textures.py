@@ -1,39 +1,46 @@
 """Textures to WebP: no larger than is seen, at the lowest quality whose measured loss the texture's use allows.
 
-Cached by content. How images are read: `texture_uses`; what may be lost: `texture_loss`.
+How images are read: `texture_uses`; what may be lost: `texture_loss`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
-from dataclasses import dataclass
+import struct
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
-from nightproof.pipelines.packing.pixels import decoded, enlarged, halved, webp
-from nightproof.pipelines.packing.texture_loss import Loss, holds_at_full_size, margin_db
+from nightproof.pipelines.packing.covered import SIDE
+from nightproof.pipelines.packing.picture import Picture, picture_of
+from nightproof.pipelines.packing.pixels import decoded, enlarged, reread, webp
+from nightproof.pipelines.packing.quality import CLOSE_DB, DB_PER_QUALITY, HIGHEST, LOWEST, lowest_that_holds
+from nightproof.pipelines.packing.texture_loss import Loss, Measured, measured, slack_at_full_size_db
 from nightproof.pipelines.packing.texture_uses import TextureUse
 
 Array = np.ndarray
-QUALITIES = (50, 60, 70, 75, 80, 85, 88, 91, 94, 96, 98, 100)
-FIRST = 4
-"""Where the search for a quality begins."""
-STEP_DB = 0.9
-"""What a step of the ladder gains, on average: foretells where to look next."""
-GRAIN = QUALITIES.index(85)
-"""Where the search begins for grain that no quality holds."""
-STEPS = (12, 10, 8, 6, 5, 4, 3, 2)
-"""That values are rounded to before they are coded without loss."""
-BAND, BANDED_PIXELS = 64, 2**20
-"""Pictures of so many pixels are tried by bands of so many rows first."""
+REACH_DB, MORE_DB = 0.3, 0.5
+"""The lossy coder's best costs much: so much less is taken for it. What counts as more than before."""
+GRAIN = 85
+"""The least quality of grain that no quality holds."""
+STEPS, NORMAL_STEP = (11, 9, 7, 5, 3, 2), 7
+"""That values are rounded to before they are coded without loss, odd so that none is half-way, and the largest that
+normals are: flattened grain
+changes what is mirrored."""
 LOSSLESS_PIXELS, HIGH = 2**18, 91
 """The lossless coder is tried as well where that costs little, or where the lossy one needs a quality above that."""
+SEARCHING, KEPT = 4, 6
+"""How hard the coder tries; alpha would take it ten times as long for a per mille."""
 SMALLEST_PX = 16
 """Textures aren't halved below this side: nothing is left to save."""
-CACHE_VERSION = b"nightproof/webp/4\n"
+USUAL_POWER, EXACT_POWER = 1.2, 0.5
+"""Of the lossy coder, where nothing is measured, and of the lossless one: bytes double within 2.5 dB and 6 dB."""
+CACHE_VERSION = b"nightproof/webp/6\n"
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,47 @@ class Work:
     spare: float | None = None
     """Texels per pixel of the nearest sensible view, nearly everywhere: halved while it is 2 or more, and further while
     its texels come back. None: the size stays."""
+    cells: bytes | None = None
+    """Which of SIDE × SIDE cells surface shows, row by row, a bit for each. None: all."""
+
+    @property
+    def shown(self) -> Bool[Array, "n n"] | None:
+        if self.cells is None:
+            return None
+        return np.unpackbits(np.frombuffer(self.cells, np.uint8)).astype(bool).reshape(SIDE, SIDE)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of one image's coding."""
+
+    stricter_db: float
+    """Squared error less than allowed; negative where grain may lose more."""
+    above_db: float = -math.inf
+    """What it had before. Where no quality reaches what is asked, the lossy coder's best is taken if it is more than
+    that; then the finest rounding if that is; then the very values."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What became of one image."""
+
+    data: bytes | None
+    """None: it stays as it came, for nothing smaller holds."""
+    kept_db: float
+    """How much less squared error than allowed; negative where grain lost more."""
+    reach_db: float
+    """Likewise, of the lossy coder's best; beyond it bytes leap."""
+    power: float
+    """Bytes grow as error^−power hereabouts."""
+
+    @property
+    def at_reach(self) -> bool:
+        """Whether the lossy coder has nothing left to give."""
+        return self.kept_db >= self.reach_db - REACH_DB - MORE_DB
+
+
+STAYS = Encoded(None, math.inf, math.inf, USUAL_POWER)
 
 
 def encode_texture(data: bytes, work: Work, loss: Loss = Loss(), cache: Path | None = None) -> bytes | None:
@@ -51,114 +99,180 @@ def encode_texture(data: bytes, work: Work, loss: Loss = Loss(), cache: Path | N
 
     Alpha is lossless wherever it is read and dropped where nobody reads it. Deterministic.
     """
-    asked = repr((sorted(work.use.kinds), sorted(work.use.channels), work.spare, loss))
-    key = hashlib.sha256(CACHE_VERSION + asked.encode() + data)
-    place = cache / f"{key.hexdigest()}.webp" if cache else None
-    if place and place.is_file():
-        return place.read_bytes() or None
-    result = _encode(data, work, loss)
-    if place:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        partial = place.with_suffix(f".{os.getpid()}.part")
-        partial.write_bytes(result or b"")
-        partial.replace(place)
-    return result
+    return TextureCoder(data, work, loss, cache).encoded().data
 
 
-def _encode(data: bytes, work: Work, loss: Loss) -> bytes | None:
-    pixels = decoded(data, "a" in work.use.channels)
-    if pixels is None:
-        return None
-    if work.spare is not None:
-        pixels = _as_small_as_seen(pixels, work.use, work.spare, loss)
-    lossy, quality = _lossy(pixels, work.use, loss)
-    candidates = [] if lossy is None else [lossy]
-    if quality > HIGH or pixels.shape[0] * pixels.shape[1] <= LOSSLESS_PIXELS:
-        candidates.append(webp(_coarsened(pixels, work.use, loss), lossless=True, quality=80))
-    best = min(candidates, key=len)
-    return best if len(best) < len(data) else None
+Tried = dict[int, tuple[Measured, int]]
+"""Quality → what bands lose at it, and their bytes."""
 
 
-def _as_small_as_seen(
-    pixels: UInt8[Array, "h w c"], use: TextureUse, spare: float, loss: Loss
-) -> UInt8[Array, "h2 w2 c"]:
-    """Halved while two texels share a pixel; then while its texels, magnified, are what they were."""
-    while spare >= 2 and (smaller := _halved(pixels, use)) is not None:
-        pixels, spare = smaller, spare / 2
-    seen = pixels
-    while (smaller := _halved(pixels, use)) is not None:
-        some = _bands(pixels)  # most large pictures end there, at a quarter of the cost
-        if some is not pixels and not _comes_back(some, _halved(some, use), use, loss):
-            break
-        if not _comes_back(seen, smaller, use, loss):
-            break
-        pixels = smaller
-    return pixels
+@dataclass
+class _Size:
+    """An image at one size, and what is known of its codings."""
+
+    picture: Picture
+    slack_db: float
+    """How far it stays from what may be lost by halving."""
+    known: Tried = field(default_factory=dict)
+    """Saves work and decides nothing: what was asked before must not change what is made."""
+
+    @cached_property
+    def bands(self) -> Picture:
+        return self.picture.bands()
 
 
-def _comes_back(
-    pixels: UInt8[Array, "h w c"], smaller: UInt8[Array, "h2 w2 c"] | None, use: TextureUse, loss: Loss
-) -> bool:
-    if smaller is None:
-        return False
-    return holds_at_full_size(pixels, enlarged(smaller, *pixels.shape[:2]), use, loss)
+class TextureCoder:
+    """One image, encoded as often as its tolerance changes; what was measured of it is kept. `cache` outlives it."""
 
+    def __init__(self, data: bytes, work: Work, loss: Loss, cache: Path | None = None) -> None:
+        self._data, self._work, self._loss, self._cache = data, work, loss, cache
 
-def _halved(pixels: UInt8[Array, "h w c"], use: TextureUse) -> UInt8[Array, "h2 w2 c"] | None:
-    return None if min(pixels.shape[:2]) <= SMALLEST_PX else halved(pixels, use.kinds)
+    def encoded(self, asked: Asked | None = None) -> Encoded:
+        """The smallest that holds; None asks for `loss`, or for what it says of grain."""
+        place = self._place(asked)
+        if place and place.is_file():
+            stored = place.read_bytes()
+            return Encoded(stored[24:] or None, *struct.unpack("<ddd", stored[:24]))
+        made = self._encode(asked)
+        if place:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            partial = place.with_suffix(f".{os.getpid()}.part")
+            partial.write_bytes(struct.pack("<ddd", made.kept_db, made.reach_db, made.power) + (made.data or b""))
+            partial.replace(place)
+        return made
 
+    def _place(self, asked: Asked | None) -> Path | None:
+        if self._cache is None:
+            return None
+        use, spare = self._work.use, self._work.spare
+        text = repr((sorted(use.kinds), sorted(use.channels), spare, self._work.cells, self._loss, asked))
+        return self._cache / f"{hashlib.sha256(CACHE_VERSION + text.encode() + self._data).hexdigest()}.webp"
 
-def _bands(pixels: UInt8[Array, "h w c"]) -> UInt8[Array, "h2 w c"]:
-    """Every fourth band of rows of a large picture, evenly spread; small ones whole."""
-    height, width = pixels.shape[:2]
-    if height * width < BANDED_PIXELS or height < 4 * BAND:
-        return pixels
-    return np.ascontiguousarray(pixels[(np.arange(height) // BAND) % 4 == 1])
+    def _encode(self, asked: Asked | None) -> Encoded:
+        least_db = asked.stricter_db if asked else 0.0
+        above_db = asked.above_db if asked else -math.inf
+        size = next((size for size in reversed(self._sizes) if size.slack_db >= least_db), None)
+        if size is None:
+            return STAYS
+        tried: Tried = {}
+        found, quality = self._lossy(size, self._loss, least_db, LOWEST, tried)
+        if found is None and asked is None:
+            found, quality = self._lossy(size, self._loss.of_grain, 0.0, GRAIN, tried)
+        elif found is None and (best_db := self._reach_db(tried) - REACH_DB) > above_db + MORE_DB:
+            found, quality = self._lossy(size, self._loss, best_db, LOWEST, tried)
+        best = found
+        if found is None or self._lossless_pays(size, found, quality):
+            exact = self._lossless(size, min(found.kept_db, least_db) if found else least_db, above_db, tried)
+            best = exact if found is None or len(exact.data or b"") < len(found.data or b"") else found
+        return best if best and len(best.data or b"") < len(self._data) else STAYS
 
+    @cached_property
+    def _sizes(self) -> list[_Size]:
+        """From the largest that is worth keeping to the smallest that comes back; none where the image must stay."""
+        use, spare = self._work.use, self._work.spare
+        pixels = decoded(self._data, "a" in use.channels)
+        if pixels is None:
+            return []
+        picture = picture_of(pixels, self._work.shown)
+        if spare is None:
+            return [_Size(picture, math.inf)]
+        while spare >= 2 and (smaller := self._halved(picture)) is not None:
+            picture, spare = smaller, spare / 2
+        seen, found = picture, [_Size(picture, math.inf)]
+        while (smaller := self._halved(picture)) is not None:
+            some = picture.bands()  # most large pictures end there, at a quarter of the cost
+            if some is not picture and self._slack(some, self._halved(some)) < 0:
+                break
+            if (slack := self._slack(seen, smaller)) < 0:
+                break
+            picture = smaller
+            found.append(_Size(picture, slack))
+        return found
 
-def _lossy(pixels: UInt8[Array, "h w c"], use: TextureUse, loss: Loss) -> tuple[bytes | None, int]:
-    """What the lowest quality that holds makes, and that quality; None and 101 where none holds.
+    def _halved(self, picture: Picture) -> Picture | None:
+        return None if min(picture.pixels.shape[:2]) <= SMALLEST_PX else picture.halved(self._work.use.kinds)
 
-    Grain that no quality holds is measured as such, from GRAIN on.
-    """
-    some = _bands(pixels)
-    for limit, least in ((loss, 0), (loss.of_grain, GRAIN)):
-        place = _search(some, use, limit, least)
-        while place < len(QUALITIES):
-            candidate = webp(pixels, lossless=False, quality=QUALITIES[place])
-            if _margin_db(pixels, candidate, use, limit) >= 0:
-                return candidate, QUALITIES[place]
-            place += 1
-    return None, QUALITIES[-1] + 1
+    def _slack(self, picture: Picture, smaller: Picture | None) -> float:
+        if smaller is None:
+            return -math.inf
+        larger = enlarged(smaller.pixels, *picture.pixels.shape[:2])
+        return slack_at_full_size_db(picture, larger, self._work.use, self._loss)
 
+    def _lossy(
+        self, size: _Size, limit: Loss, least_db: float, lowest: int, tried: Tried
+    ) -> tuple[Encoded | None, int]:
+        """What the lowest quality makes whose margin to `limit` is enough, and that quality; None and 101 if none."""
+        quality = self._search(size, limit, least_db, lowest, tried)
+        while quality <= HIGHEST:
+            pixels = size.picture.pixels
+            method = KEPT if pixels.shape[2] == 3 else SEARCHING
+            data = webp(pixels, lossless=False, quality=quality, method=method)
+            found = self._measured(size.picture, data)
+            missing_db = least_db - found.margin_db(limit)
+            if missing_db <= CLOSE_DB:
+                kept_db = min(found.margin_db(self._loss), size.slack_db)
+                return Encoded(data, kept_db, self._reach_db(tried), self._power(tried, quality)), quality
+            quality += max(1, round(missing_db / DB_PER_QUALITY / 2))
+        return None, HIGHEST + 1
 
-def _coarsened(pixels: UInt8[Array, "h w c"], use: TextureUse, loss: Loss) -> UInt8[Array, "h w c"]:
-    """Values rounded to the coarsest step that holds, alpha as it is: what the lossless coder is handed. Its chroma is
-    not halved as the lossy one's is, which normals can't bear."""
-    kept = 128 if "normal" in use.kinds else 0  # 127.5 is zero: 128 stays what it is, and flat stays flat
-    values = pixels[..., :3].astype(np.float32) - kept
-    for step in STEPS:
-        rounded = pixels.copy()
-        rounded[..., :3] = np.clip(np.rint(values / step) * step + kept, 0, 255)
-        if margin_db(pixels, rounded, use, loss) >= 0:
-            return rounded
-    return pixels
+    def _search(self, size: _Size, limit: Loss, least_db: float, lowest: int, tried: Tried) -> int:
+        """The quality by bands, nearly: `_lossy` says the rest."""
 
+        def margin_db(quality: int) -> float:
+            if quality not in size.known:
+                data = webp(size.bands.pixels, lossless=False, quality=quality, method=SEARCHING)
+                size.known[quality] = self._measured(size.bands, data), len(data)
+            tried[quality] = size.known[quality]
+            return tried[quality][0].margin_db(limit) - least_db
 
-def _search(pixels: UInt8[Array, "h w c"], use: TextureUse, loss: Loss, least: int) -> int:
-    """The place of the lowest quality that holds, none below `least`; beyond the last where none does."""
-    low, high, place = least, len(QUALITIES) - 1, max(FIRST, least)
-    while low <= high:
-        place = min(max(place, low), high)
-        margin = _margin_db(pixels, webp(pixels, lossless=False, quality=QUALITIES[place]), use, loss)
-        if margin >= 0:
-            high = place - 1
-        else:
-            low = place + 1
-        place -= round(np.clip(margin / STEP_DB, -9, 9)) or (1 if margin >= 0 else -1)
-    return low
+        return lowest_that_holds(margin_db, lowest)
 
+    def _reach_db(self, tried: Tried) -> float:
+        """Infinite where the search never came to the highest quality."""
+        return tried[HIGHEST][0].margin_db(self._loss) if HIGHEST in tried else math.inf
 
-def _margin_db(pixels: UInt8[Array, "h w c"], candidate: bytes, use: TextureUse, loss: Loss) -> float:
-    found = decoded(candidate, pixels.shape[2] == 4)
-    return -np.inf if found is None or found.shape != pixels.shape else margin_db(pixels, found, use, loss)
+    def _power(self, tried: Tried, quality: int) -> float:
+        """By the nearest qualities on either side that were tried."""
+        low = max((each for each in tried if each <= quality), default=min(tried))
+        high = min((each for each in tried if each > low), default=low)
+        (one, few), (other, many) = tried[low], tried[high]
+        gained_db = other.margin_db(self._loss) - one.margin_db(self._loss)
+        if not 0.05 < gained_db < 50 or many <= few:
+            return USUAL_POWER
+        return 10 * math.log10(many / few) / gained_db
+
+    def _lossless(self, size: _Size, least_db: float, above_db: float, tried: Tried) -> Encoded:
+        pixels, kept_db = self._coarsened(size.picture, least_db, above_db)
+        data = webp(pixels, lossless=True, quality=80, method=SEARCHING)
+        return Encoded(data, min(kept_db, size.slack_db), self._reach_db(tried), EXACT_POWER)
+
+    def _lossless_pays(self, size: _Size, found: Encoded, quality: int) -> bool:
+        """Likely where pictures are small, or where the lossy coder labours; asked of the bands of large ones."""
+        if size.picture.size <= LOSSLESS_PIXELS:
+            return True
+        if quality <= HIGH and found.kept_db >= 0:
+            return False
+        coarse, _ = self._coarsened(size.bands, found.kept_db, -math.inf)
+        exact = webp(coarse, lossless=True, quality=80, method=SEARCHING)
+        return len(exact) < len(webp(size.bands.pixels, lossless=False, quality=quality, method=SEARCHING))
+
+    def _coarsened(self, picture: Picture, least_db: float, above_db: float) -> tuple[UInt8[Array, "h w c"], float]:
+        """Values rounded to the coarsest step that holds, alpha as it is, and the margin: what the lossless coder is
+        handed; the best that is above, where none holds. Its chroma is not halved, which normals can't bear."""
+        kept = (
+            128 if "normal" in self._work.use.kinds else 0
+        )  # 127.5 is zero: 128 stays what it is, and flat stays flat
+        pixels = picture.pixels
+        values = pixels[..., :3].astype(np.float32) - kept
+        best: tuple[Array, float] = (pixels, -math.inf)
+        for step in (step for step in STEPS if not kept or step <= NORMAL_STEP):
+            rounded = pixels.copy()
+            rounded[..., :3] = np.clip(np.rint(values / step) * step + kept, 0, 255)
+            margin_db = measured(picture, rounded, self._work.use).margin_db(self._loss)
+            if margin_db >= least_db:
+                return rounded, margin_db
+            best = max(best, (rounded, margin_db), key=lambda each: each[1])
+        return best if best[1] > above_db + MORE_DB > -math.inf else (pixels, math.inf)
+
+    def _measured(self, picture: Picture, data: bytes) -> Measured:
+        return measured(picture, reread(data, picture.pixels.shape[2]), self._work.use)

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from nightproof.pipelines.packing.texture_loss import Loss
+from nightproof.pipelines.packing.textures import Asked
 from nightproof.pipelines.packing.units import Part
 
 SHAPE_PX = 0.5
 LEAST_SHAPE_PX = 1 / 32
 """Below it a part keeps all its triangles: too few would go."""
 MOST_MORE_BITS = 4
-AIM = 0.9
-"""What tightening aims at: that part of what a picture may lose."""
-MOST, LEAST = 0.4, 0.8
-"""How much less a part or image may lose after one round, at most and at least."""
-MOST_DB = 2.0
-"""Likewise for an image: between the qualities of the lossy coder, bytes double within three decibels."""
-COUNTED = 0.2
-"""Of the worst error: who is to blame for less is left alone."""
+LOOKED_AT = Loss(
+    color_psnr_db=38.0,
+    data_psnr_db=36.0,
+    normal_rms_deg=3.0,
+    polished_normal_rms_deg=1.8,
+    grain_color_psnr_db=24.0,
+    grain_data_psnr_db=24.0,
+    grain_normal_rms_deg=9.0,
+    grain_polished_normal_rms_deg=4.0,
+)
+"""Of textures whose loss is judged by what views show of it: what is left to be seen from nearer."""
 
 
 @dataclass(frozen=True)
@@ -35,41 +38,34 @@ class Tolerances:
     """`shape_px` of parts where it is less."""
     more_bits: Mapping[Part, int] = field(default_factory=dict)
     """Of parts whose grids are finer than usual: positions, normals, texture coordinates."""
-    stricter_db: Mapping[int, float] = field(default_factory=dict)
-    """By image: how much less squared error it may have."""
+    of_image: Mapping[int, Asked] = field(default_factory=dict)
+    """Of images that showed."""
 
     def shape_of(self, part: Part) -> float:
         return self.of_part.get(part, self.shape_px)
 
-    def loss_of(self, image: int) -> Loss:
-        return self.loss.stricter(self.stricter_db[image]) if image in self.stricter_db else self.loss
+    def with_shape(self, part: Part, factor: float) -> Tolerances:
+        """The surface of a part may move less."""
+        less = self.shape_of(part) * factor
+        return replace(self, of_part={**self.of_part, part: less if less >= LEAST_SHAPE_PX else 0.0})
 
-    def tightened(self, parts: Mapping[Part, float], images: Mapping[int, float], simplified: Set[Part]) -> Tolerances:
-        """Less where it showed: the squared error of each part and of each image, times the factor given. Parts that
-        lost no triangles get finer grids."""
-        of_part, more_bits, stricter_db = dict(self.of_part), dict(self.more_bits), dict(self.stricter_db)
-        for part, factor in parts.items():
-            if part in simplified:
-                less = self.shape_of(part) * factor
-                of_part[part] = less if less >= LEAST_SHAPE_PX else 0.0
-            else:
-                more_bits[part] = min(MOST_MORE_BITS, more_bits.get(part, 0) + 2)
-        for image, factor in images.items():
-            stricter_db[image] = stricter_db.get(image, 0.0) + min(MOST_DB, round(-20 * math.log10(factor)) / 2)
-        return replace(self, of_part=of_part, more_bits=more_bits, stricter_db=stricter_db)
+    def with_bits(self, part: Part, factor: float) -> Tolerances:
+        """Finer grids: a bit is a quarter of the squared error."""
+        more = self.more_bits.get(part, 0) + max(1, math.ceil(-math.log(factor, 4)))
+        return replace(self, more_bits={**self.more_bits, part: min(MOST_MORE_BITS, more)})
 
+    def with_image(self, image: int, asked: Asked) -> Tolerances:
+        return replace(self, of_image={**self.of_image, image: asked})
 
-def factors(blame: Mapping[Any, float], allowed: float) -> dict[Any, float]:
-    """By how much each must lose less for the whole to lose less than is allowed; what hardly matters is left alone.
-
-    Args:
-        blame: squared error that each is to blame for.
-        allowed: squared error of the whole.
-    """
-    worst = max(blame.values(), default=0.0)
-    counted = {key: error for key, error in blame.items() if error >= COUNTED * worst}
-    rest = sum(blame.values()) - sum(counted.values())
-    if not counted:
-        return {}
-    factor = (AIM * allowed - rest) / sum(counted.values())
-    return dict.fromkeys(counted, min(LEAST, max(MOST, factor)))
+    def towards(self, other: Tolerances) -> Tolerances:
+        """Half-way to looser ones, where both say something of a part or image."""
+        shapes = {part: math.sqrt(px * other.shape_of(part)) for part, px in self.of_part.items()}
+        bits = {part: (more + other.more_bits.get(part, 0)) // 2 for part, more in self.more_bits.items()}
+        images = {
+            image: Asked(
+                round((asked.stricter_db + other.of_image[image].stricter_db) / 2, 1), other.of_image[image].above_db
+            )
+            for image, asked in self.of_image.items()
+            if image in other.of_image
+        }
+        return replace(self, of_part=shapes, more_bits=bits, of_image={**self.of_image, **images})

@@ -1,0 +1,98 @@
+"""An image and which of its texels are ever seen; the others take on their surroundings, which costs least."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from nightproof.pipelines.packing.pixels import halved
+
+Array = np.ndarray
+BAND, BANDED_PIXELS = 64, 2**20
+"""Pictures of so many pixels are tried by bands of so many rows first."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """8-bit RGB or RGBA."""
+
+    pixels: UInt8[Array, "h w c"]
+    shown: Bool[Array, "h w"] | None = None
+    """None: every texel."""
+
+    @property
+    def size(self) -> int:
+        """Texels."""
+        return self.pixels.shape[0] * self.pixels.shape[1]
+
+    def halved(self, kinds: Set[str]) -> Picture | None:
+        """None where a side is odd."""
+        smaller = halved(self.pixels, kinds)
+        return None if smaller is None else Picture(smaller, None if self.shown is None else any_of(self.shown, 2))
+
+    def bands(self) -> Picture:
+        """Some bands of rows of a large picture, evenly spread; small ones whole."""
+        height = self.pixels.shape[0]
+        every = min(height // (2 * BAND), 4 * self.size // BANDED_PIXELS)
+        if self.size < BANDED_PIXELS or every < 2:
+            return self
+        rows = (np.arange(height) // BAND) % every == every // 2
+        some = None if self.shown is None else self.shown[rows]
+        if some is not None and not some.any():
+            return self
+        return Picture(np.ascontiguousarray(self.pixels[rows]), some)
+
+
+def picture_of(pixels: UInt8[Array, "h w c"], cells: Bool[Array, "n n"] | None) -> Picture:
+    """With what lies in no shown cell filled; images whose sides are no multiples of n, or its parts, stay."""
+    height, width = pixels.shape[:2]
+    if cells is None:
+        return Picture(pixels)
+    side = len(cells)
+    if height % side == 0 and width % side == 0:
+        return Picture(_filled(pixels, cells), cells.repeat(height // side, axis=0).repeat(width // side, axis=1))
+    if side % height == 0 and side % width == 0 and height == width:
+        fewer = any_of(cells, side // height)
+        return Picture(_filled(pixels, fewer), fewer)
+    return Picture(pixels)
+
+
+def any_of(cells: Bool[Array, "h w"], block: int) -> Bool[Array, "h2 w2"]:
+    """Blocks of which any part is shown."""
+    height, width = (side // block for side in cells.shape)
+    blocks = cells[: height * block, : width * block].reshape(height, block, width, block)
+    return np.asarray(blocks.any(axis=(1, 3)))
+
+
+def _filled(pixels: UInt8[Array, "h w c"], cells: Bool[Array, "n m"]) -> UInt8[Array, "h w c"]:
+    """Cells that aren't shown in one colour each, the mean of the shown ones in the smallest square about them."""
+    rows, columns = cells.shape
+    tall, wide = pixels.shape[0] // rows, pixels.shape[1] // columns
+    means = pixels.reshape(rows, tall, columns, wide, -1).mean(axis=(1, 3), dtype=np.float32)
+    colors = np.rint(_surroundings(means * cells[..., None], cells.astype(np.float32))).astype(np.uint8)
+    result = pixels.reshape(rows, tall, columns, wide, -1).copy()
+    hidden = np.nonzero(~cells)
+    result[hidden[0], :, hidden[1]] = colors[hidden][:, None, None]
+    return result.reshape(pixels.shape)
+
+
+def _surroundings(sums: Float32[Array, "n m c"], counts: Float32[Array, "n m"]) -> Float32[Array, "n m c"]:
+    """Means where there is something to count, else of the squares around, twice as large each time."""
+    here = sums / np.maximum(counts, 1)[..., None]
+    if min(counts.shape) < 2 or counts.all():
+        return here
+    height, width = (side - side % 2 for side in counts.shape)
+    coarse_sums, coarse_counts = (
+        part[:height:2, :width:2]
+        + part[1:height:2, :width:2]
+        + part[:height:2, 1:width:2]
+        + part[1:height:2, 1:width:2]
+        for part in (sums, counts)
+    )
+    coarse = _surroundings(coarse_sums, coarse_counts).repeat(2, axis=0).repeat(2, axis=1)
+    pad = [(0, have - got) for have, got in zip(counts.shape, coarse.shape, strict=False)]
+    coarse = np.pad(coarse, [*pad, (0, 0)], mode="edge")
+    return np.where(counts[..., None] > 0, here, coarse)
