@@ -7,7 +7,7 @@ from typing import Any
 import DracoPy
 import numpy as np
 
-from nightproof.scenes.gltf import write_glb
+from nightproof.scenes.gltf import GltfDocument, write_glb
 
 DRACO = "KHR_draco_mesh_compression"
 TYPES = {"POSITION": 0, "NORMAL": 1, "COLOR_0": 2, "TEXCOORD_0": 3}
@@ -29,14 +29,15 @@ def sheet(side: int = 40, waves: float = 1.0, lift: float = 0.0) -> dict[str, np
     }
 
 
-def packed(part: dict[str, np.ndarray], bits: int = 11) -> tuple[bytes, dict[str, int]]:
-    """One primitive in Draco's bytes, and the ids of its attributes."""
+def packed(part: dict[str, np.ndarray]) -> tuple[bytes, dict[str, int]]:
+    """One primitive in Draco's bytes, and the ids of its attributes. `bits`, if there, span a cube from −2 to 2."""
     uv, colors = part.get("TEXCOORD_0"), part.get("COLOR_0")
-    others = {20 + i: part[name] for i, name in enumerate(part) if name not in (*TYPES, "triangles")}
+    others = {20 + i: part[name] for i, name in enumerate(part) if name not in (*TYPES, "triangles", "bits")}
+    cube = {"quantization_origin": [-2.0] * 3, "quantization_range": 4.0} if "bits" in part else {}
     data = DracoPy.encode(
         part["POSITION"],
         part["triangles"].astype(np.uint32),
-        quantization_bits=bits,
+        quantization_bits=int(part.get("bits", 11)),
         compression_level=7,
         normals=part["NORMAL"].astype(float),
         normal_quantization_bits=8,
@@ -44,10 +45,11 @@ def packed(part: dict[str, np.ndarray], bits: int = 11) -> tuple[bytes, dict[str
         tex_coord_quantization_bits=10,
         colors=colors,
         generic_attributes=others or None,
+        **cube,
     )
     found = DracoPy.decode(data).attributes
     ids = {name: a["unique_id"] for name, kind in TYPES.items() for a in found if a["attribute_type"] == kind}
-    return data, ids | {name: 20 + i for i, name in enumerate(part) if name not in (*TYPES, "triangles")}
+    return data, ids | {name: unique for unique in others for name in part if part[name] is others[unique]}
 
 
 def draco_glb(meshes: list[list[dict[str, np.ndarray]]], materials: list[dict[str, Any]] | None = None) -> bytes:
@@ -88,3 +90,12 @@ def _primitive(json: dict[str, Any], binary: bytearray, part: dict[str, np.ndarr
     binary += data
     extension = {"bufferView": len(json["bufferViews"]) - 1, "attributes": ids}
     return {"attributes": attributes, "indices": indices, "extensions": {DRACO: extension}}
+
+
+def primitives(document: GltfDocument) -> list[dict]:
+    return [primitive for mesh in document.json["meshes"] for primitive in mesh["primitives"]]
+
+
+def draco_bytes(document: GltfDocument) -> list[bytes]:
+    packed = [primitive["extensions"][DRACO] for primitive in primitives(document)]
+    return [bytes(document.buffer_view(extension["bufferView"])) for extension in packed]

@@ -60,6 +60,8 @@ class _Keys:
         if array in ("accessors", "bufferViews") and pinned:
             return None
         if array == "accessors" and index in self._held:
+            if index >= self._draft.document.count("accessors"):
+                return None  # new, and shared from the start where it can be
             return canonical_json(item) + hashlib.sha256(self._draft.document.accessor(index).tobytes()).digest()
         if array == "bufferViews":
             return self._view(index, item)
@@ -79,7 +81,7 @@ class _Keys:
         if index not in self._draco_views:
             return None
         rest = {key: value for key, value in view.items() if key not in (*PLACED, "buffer", "byteLength", "name")}
-        return canonical_json(rest) + hashlib.sha256(self._draft.document.buffer_view(index)).digest()
+        return canonical_json(rest) + hashlib.sha256(self._draft.view_bytes(index)).digest()
 
     def _image(self, index: int, image: dict[str, Any]) -> bytes | None:
         draft = self._draft
