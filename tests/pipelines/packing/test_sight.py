@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 
-import DracoPy
 import numpy as np
 import pytest
 from PIL import Image
@@ -33,40 +32,27 @@ def ball(rings: int = 120) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return points, uv, np.concatenate([np.stack([a, a + row, a + 1], 1), np.stack([a + 1, a + row, a + row + 1], 1)])
 
 
-def glb_of(points, uv, triangles, image: bytes | None = None, roughness: float = 0.8, draco: bool = False) -> bytes:
+def glb_of(points, uv, triangles, image: bytes | None = None, roughness: float = 0.8) -> bytes:
     binary, views = b"", []
     parts = [points, points, uv, triangles.astype("<u4").reshape(-1)]
-    packed = (
-        DracoPy.encode(points, triangles.astype(np.uint32), quantization_bits=14, normals=points.astype(float))
-        if draco
-        else b""
-    )
-    chunks = [packed] if draco else [part.tobytes() for part in parts]
-    for chunk in [*chunks, *([image] if image else [])]:
+    for chunk in [*(part.tobytes() for part in parts), *([image] if image else [])]:
         binary += b"\0" * (-len(binary) % 4)
         views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(chunk)})
         binary += chunk
-    decoded = DracoPy.decode(packed) if draco else None
-    vertices = len(decoded.points) if decoded else len(points)
-    corners = decoded.faces.size if decoded else triangles.size
+    vertices = len(points)
     described = [
         (vertices, "VEC3", 5126),
         (vertices, "VEC3", 5126),
         (vertices, "VEC2", 5126),
-        (corners, "SCALAR", 5125),
+        (triangles.size, "SCALAR", 5125),
     ]
-    accessors = [{"componentType": kind, "count": count, "type": shape} for count, shape, kind in described]
+    accessors = [
+        {"bufferView": view, "componentType": kind, "count": count, "type": shape}
+        for view, (count, shape, kind) in enumerate(described)
+    ]
     accessors[0] |= {"min": [-1.0, -1.0, -1.0], "max": [1.0, 1.0, 1.0]}
-    primitive = {"attributes": {"POSITION": 0, "NORMAL": 1}, "indices": 3, "material": 0}
+    primitive = {"attributes": {"POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2}, "indices": 3, "material": 0}
     extra: dict = {}
-    if draco:
-        names = {"POSITION": 0, "NORMAL": 1}
-        primitive["extensions"] = {"KHR_draco_mesh_compression": {"bufferView": 0, "attributes": names}}
-        extra = {key: ["KHR_draco_mesh_compression"] for key in ("extensionsUsed", "extensionsRequired")}
-    else:
-        primitive["attributes"]["TEXCOORD_0"] = 2
-        for view, accessor in enumerate(accessors):
-            accessor["bufferView"] = view
     pbr: dict = {"metallicFactor": 0.0, "roughnessFactor": roughness}
     if image:
         pbr["baseColorTexture"] = {"index": 0}
@@ -125,15 +111,6 @@ def test_what_shows_is_taken_back():
 def test_without_pictures_every_triangle_stays():
     source = glb_of(*ball(40))
     assert triangles_of(pack(parse_glb(source)).data) >= 0.97 * triangles_of(source)  # the poles' collapsed ones go
-
-
-def test_draco_is_unpacked_where_that_is_smaller_in_the_end():
-    points, uv, triangles = ball()
-    source = glb_of(points, uv, triangles, draco=True)
-    packed = seen(source)
-    assert "simplification" in packed.steps and len(packed.data) < len(source)
-    assert "KHR_draco_mesh_compression" not in parse_glb(packed.data).json["extensionsUsed"]
-    assert min(packed.psnr_db) >= LEAST_PSNR_DB
 
 
 def test_textures_shrink_to_what_is_seen_and_not_further():

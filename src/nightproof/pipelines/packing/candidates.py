@@ -10,6 +10,7 @@ from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.geometry import GeometryStep
 from nightproof.pipelines.packing.layout import assemble
 from nightproof.pipelines.packing.recode import Encoder, SeenTextures, load_images, recode_images, texture_sizes
+from nightproof.pipelines.packing.redraco import Redraco
 from nightproof.pipelines.packing.simplify import Leeway
 from nightproof.pipelines.packing.textures import Encoded
 from nightproof.pipelines.packing.tolerances import SHAPE_PX, Tolerances
@@ -17,6 +18,8 @@ from nightproof.pipelines.packing.undraco import unpack_draco
 from nightproof.pipelines.packing.units import Part, primitives
 from nightproof.scenes.gltf import GltfDocument
 
+MOSTLY = 0.5
+"""Of Draco's bytes: where more of them were made anew, meshopt never came near."""
 Progress = Callable[[float, str], None]
 
 
@@ -70,15 +73,18 @@ def candidates(
     progress(0.7, "geometry")
     found: list[Candidate] = []
     simplified: set[Part] = set()
-    for geometry in _geometries(textured):
+    for geometry, redraco in _geometries(textured):
         tidy.merge_equal(geometry)
         tidy.drop_unread_attributes(geometry)
-        step, made = GeometryStep(geometry, sizes, leeways, tolerances.more_bits), names
+        maker = redraco.attribute if redraco else None
+        step, made = GeometryStep(geometry, sizes, leeways, tolerances.more_bits, maker), names
         if step.run():
             made = (*made, "geometry")
         if step.simplified:
             made = (*made, "simplification")
         simplified |= step.simplified
+        if redraco and redraco.pack(tolerances.more_bits):
+            made = (*made, "draco")
         _finish(geometry)
         if geometry.survey.frozen:
             foreign = geometry.survey.foreign[0]
@@ -101,12 +107,18 @@ def leeways_of(document: GltfDocument, tolerances: Tolerances, seen: Seen) -> di
     }
 
 
-def _geometries(textured: Draft) -> Iterator[Draft]:
-    """The draft with Draco's data as they are, and with them unpacked."""
-    yield textured.copy()
+def _geometries(textured: Draft) -> Iterator[tuple[Draft, Redraco | None]]:
+    """The draft with Draco's data as they are, made anew, and unpacked where hardly any could be made anew."""
+    yield textured.copy(), None
+    again = textured.copy()
+    redraco = Redraco.of(again)
+    if redraco and unpack_draco(again):
+        yield again, redraco
+        if redraco.renewed > MOSTLY:  # by now it was packed
+            return
     unpacked = textured.copy()
     if unpack_draco(unpacked):
-        yield unpacked
+        yield unpacked, None
 
 
 def _finish(draft: Draft) -> None:

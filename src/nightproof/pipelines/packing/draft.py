@@ -22,6 +22,8 @@ class Draft:
     """Accessor → what it becomes. Accessors without one keep their bytes."""
     images: dict[int, tuple[bytes, str]] = field(default_factory=dict)
     """Image → bytes and MIME type. Images without one keep theirs."""
+    views: dict[int, bytes] = field(default_factory=dict)
+    """Buffer view → bytes, of those that are new."""
     notes: list[str] = field(default_factory=list)
     unpacked: set[int] = field(default_factory=set)
     """Accessors that a codec held and that have no bytes of their own: they need a stream."""
@@ -34,7 +36,8 @@ class Draft:
     def copy(self) -> Draft:
         """As it stands now, to be changed on its own. Not for drafts with streams: those are tied to their JSON."""
         json = copy.deepcopy(self.json)
-        return Draft(self.document, json, survey(json), {}, dict(self.images), list(self.notes), set(self.unpacked))
+        kept = dict(self.images), dict(self.views), list(self.notes), set(self.unpacked)
+        return Draft(self.document, json, survey(json), {}, *kept)
 
     def resurvey(self) -> None:
         """Find the references anew, after accessors were added or attributes dropped."""
@@ -45,3 +48,12 @@ class Draft:
         index = len(self.json["accessors"]) - 1
         self.streams[index] = stream
         return index
+
+    def add_view(self, data: bytes) -> int:
+        self.json.setdefault("bufferViews", []).append({"buffer": 0, "byteLength": len(data)})
+        index = len(self.json["bufferViews"]) - 1
+        self.views[index] = data
+        return index
+
+    def view_bytes(self, index: int) -> bytes | memoryview:
+        return self.views[index] if index in self.views else self.document.buffer_view(index)

@@ -40,40 +40,54 @@ def exponential(values: Float[np.ndarray, "n c"], step: float) -> Filtered:
     """
     wide = np.asarray(values, np.float64)
     largest = float(np.abs(wide).max(initial=0.0))
-    exponent = max(math.floor(math.log2(step)), -EXPONENT_LIMIT)
-    while largest > MANTISSA_LIMIT * math.ldexp(1.0, exponent):
-        exponent += 1
+    exponent = exponent_of(step, largest)
     multiple = np.rint(wide * math.ldexp(1.0, -exponent)).astype(np.int32)
     coded = (np.uint32((exponent & 0xFF) << 24) | (multiple.view(np.uint32) & np.uint32(0xFFFFFF))).astype("<u4")
     plain = (multiple * math.ldexp(1.0, exponent)).astype("<f4")
     return Filtered("EXPONENTIAL", as_bytes(coded), plain)
 
 
+def exponent_of(step: float, largest: float) -> int:
+    """Of the power of two not above `step`, or the least that numbers up to `largest` allow 24 bits."""
+    exponent = max(math.floor(math.log2(step)), -EXPONENT_LIMIT)
+    while largest > MANTISSA_LIMIT * math.ldexp(1.0, exponent):
+        exponent += 1
+    return exponent
+
+
 def octahedral(vectors: Float[np.ndarray, "n c"], bits: int) -> Filtered:
     """Unit vectors (c = 3) or tangents (c = 4, the last ±1) with `bits` per component on the unfolded octahedron.
 
-    Up to 8 bits are stored in bytes, more in shorts. Of the four grid points around each vector the nearest by angle
-    is taken, which halves the largest error against plain rounding.
+    Up to 8 bits are stored in bytes, more in shorts.
     """
     dtype = np.dtype("<i1" if bits <= 8 else "<i2")
     one = 2 ** (bits - 1) - 1
-    unit = np.asarray(vectors[:, :3], np.float64)
+    best = nearest_on_octahedron(vectors[:, :3], one)
+    largest = np.iinfo(dtype).max
+    coded = np.zeros((len(best), 4), dtype)
+    coded[:, :2], coded[:, 2] = best, one
+    plain = np.rint(folded(best, one) * largest).astype(dtype)
+    if vectors.shape[1] == 4:
+        coded[:, 3] = np.where(vectors[:, 3] < 0, -largest, largest)
+        plain = np.concatenate([plain, coded[:, 3:]], axis=1)
+    return Filtered("OCTAHEDRAL", as_bytes(coded), plain)
+
+
+def nearest_on_octahedron(vectors: Float[np.ndarray, "n 3"], one: int) -> Float[np.ndarray, "n 2"]:
+    """Grid points, −one to one, on the octahedron unfolded around +z.
+
+    Of the four around each vector the nearest by angle is taken, which halves the largest error against plain rounding.
+    """
+    unit = np.asarray(vectors, np.float64)
     unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
     floor = np.floor(_unfold(unit) * one)
     best, closest = floor, np.full(len(unit), -np.inf)
     for corner in ((0, 0), (0, 1), (1, 0), (1, 1)):
         candidate = np.clip(floor + corner, -one, one)
-        cosine = np.einsum("ij,ij->i", _fold(candidate, one), unit)
+        cosine = np.einsum("ij,ij->i", folded(candidate, one), unit)
         best = np.where((cosine > closest)[:, None], candidate, best)
         closest = np.maximum(cosine, closest)
-    largest = np.iinfo(dtype).max
-    coded = np.zeros((len(unit), 4), dtype)
-    coded[:, :2], coded[:, 2] = best, one
-    plain = np.rint(_fold(best, one) * largest).astype(dtype)
-    if vectors.shape[1] == 4:
-        coded[:, 3] = np.where(vectors[:, 3] < 0, -largest, largest)
-        plain = np.concatenate([plain, coded[:, 3:]], axis=1)
-    return Filtered("OCTAHEDRAL", as_bytes(coded), plain)
+    return best
 
 
 def quaternion(rotations: Float[np.ndarray, "n 4"]) -> Filtered:
@@ -118,7 +132,7 @@ def _unfold(unit: np.ndarray) -> np.ndarray:
     return np.where(unit[:, 2:] < 0, folded, flat[:, :2])
 
 
-def _fold(grid: np.ndarray, one: int) -> np.ndarray:
+def folded(grid: Float[np.ndarray, "n 2"], one: int) -> Float[np.ndarray, "n 3"]:
     """Grid points → unit vectors, as the filter is undone."""
     z = one - np.abs(grid).sum(axis=1)
     fold = np.minimum(z, 0)[:, None]

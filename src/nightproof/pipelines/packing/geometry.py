@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,8 @@ TEXEL_FRACTION = 0.125
 ROUGH_BITS, SMOOTH_BITS = 8, 10
 """Of normals and tangents: errors of at most 0.83° and 0.15°; the latter where a reflection could show it."""
 SMOOTH_ROUGHNESS = 0.35
+AttributeMaker = Callable[[int, str, np.ndarray, np.ndarray, dict[str, Any], Tolerance], Stream]
+"""As `streams.attribute`, told which accessor it is."""
 WEIGHT_ATTRIBUTE = "WEIGHTS_0"
 FEWER = 0.98
 """Of the corners: what is left when simplification is worth naming."""
@@ -125,9 +127,11 @@ class GeometryStep:
         texture_sizes: dict[int, int],
         leeways: Mapping[Part, Leeway] | None = None,
         more_bits: Mapping[Part, int] | None = None,
+        attribute: AttributeMaker | None = None,
     ) -> None:
         """By mesh and primitive: what simplification may do (others keep every vertex), and by how many bits its grids
         are finer than usual."""
+        self._attribute = attribute or (lambda _, *described: streams.attribute(*described))
         self._more_bits = more_bits or {}
         self.simplified: set[Part] = set()
         """Parts that lost triangles."""
@@ -233,7 +237,7 @@ class GeometryStep:
             result[index] = (
                 streams.lossless(raw, accessors[index], streams.ARRAY_BUFFER)
                 if exact
-                else streams.attribute(name, floats, raw, accessors[index], allowed)
+                else self._attribute(index, name, floats, raw, accessors[index], allowed)
             )
         for target in place.value.get("targets", []):
             for name, index in target.items():

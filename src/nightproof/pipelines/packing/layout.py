@@ -95,7 +95,7 @@ def _keep(draft: Draft, sheet: Sheet, index: int) -> int:
     extensions = {k: v for k, v in rest.pop("extensions", {}).items() if "meshopt" not in k}
     if extensions:
         rest["extensions"] = extensions
-    return sheet.plain(draft.document.buffer_view(index), rest, index if draft.survey.frozen else None)
+    return sheet.plain(draft.view_bytes(index), rest, index if draft.survey.frozen else None)
 
 
 def _redirect_views(json: dict[str, Any], moved: dict[int, int], streams: dict[int, Stream]) -> None:

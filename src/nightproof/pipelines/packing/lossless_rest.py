@@ -6,13 +6,13 @@ from collections import defaultdict
 
 from nightproof.pipelines.packing import streams
 from nightproof.pipelines.packing.draft import Draft
-from nightproof.pipelines.packing.units import DRACO, primitives
+from nightproof.pipelines.packing.units import draco_accessors, primitives
 
 
 def pack_rest(draft: Draft) -> None:
     """Give every understood accessor that has no stream yet one of its own."""
     rotations = _rotations(draft)
-    kept = set(draft.survey.pinned) | _draco_accessors(draft)
+    kept = set(draft.survey.pinned) | draco_accessors(draft.json)
     vertices = {index for place in primitives(draft.json) for index in place.vertex_accessors}
     lists = {place.value["indices"] for place in primitives(draft.json) if "indices" in place.value}
     for index, accessor in enumerate(draft.json.get("accessors", [])):
@@ -43,11 +43,3 @@ def _rotations(draft: Draft) -> set[int]:
     outputs = {reference.index for reference in draft.survey.references if reference.key == "output"}
     others = {r.index for r in draft.survey.references if r.array == "accessors" and r.key != "output"}
     return {index for index in outputs - others if kinds[index] == {"rotation"}}
-
-
-def _draco_accessors(draft: Draft) -> set[int]:
-    held: set[int] = set()
-    for place in primitives(draft.json):
-        if DRACO in place.value.get("extensions", {}):
-            held |= {*place.vertex_accessors, place.value.get("indices", -1)}
-    return held

@@ -104,7 +104,7 @@ def attribute(name: str, floats: np.ndarray, raw: np.ndarray, accessor: dict[str
     """A vertex attribute by its meaning: `floats` are its values, `raw` what is stored."""
     if name == "POSITION":
         return Stream(exponential(floats, allowed.position_step), "ATTRIBUTES", ARRAY_BUFFER, bounds=True)
-    if name in ("NORMAL", "TANGENT") and _unit(floats):
+    if name in ("NORMAL", "TANGENT") and is_unit(floats):
         return Stream(octahedral(floats, allowed.normal_bits), "ATTRIBUTES", ARRAY_BUFFER, normalized=True)
     if name.startswith("TEXCOORD_"):
         return Stream(exponential(floats, allowed.texcoord_step), "ATTRIBUTES", ARRAY_BUFFER)
@@ -143,7 +143,7 @@ def encoded(stream_rows: np.ndarray, mode: str, vertices: int) -> bytes:
     return codec.encode_vertices(stream_rows)
 
 
-def _unit(vectors: np.ndarray) -> bool:
+def is_unit(vectors: np.ndarray) -> bool:
     lengths = np.linalg.norm(vectors[:, :3], axis=1)
     return bool((np.abs(lengths - 1) < UNIT_TOLERANCE).all())
 

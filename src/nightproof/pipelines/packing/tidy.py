@@ -7,10 +7,10 @@ from typing import Any
 
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.geometry import materials_of, texture_infos
-from nightproof.pipelines.packing.units import DRACO, primitives
+from nightproof.pipelines.packing.units import DRACO, draco_accessors, draco_views, primitives
 from nightproof.records.record import canonical_json
 
-MERGED = ("images", "samplers", "textures", "materials", "accessors", "meshes")
+MERGED = ("images", "samplers", "textures", "materials", "bufferViews", "accessors", "meshes")
 """In this order: what is merged first makes the next ones equal."""
 PRUNED = ("meshes", "materials", "textures", "samplers", "images", "accessors")
 PLACED = ("bufferView", "byteOffset", "uri")
@@ -20,18 +20,17 @@ PLACED = ("bufferView", "byteOffset", "uri")
 def merge_equal(draft: Draft) -> int:
     """Redirect references from equal objects to the first of them; returns how many there were.
 
-    Images and accessors are equal by their content, meshes whatever their names where every node that shows one has a
-    name of its own to be found by.
+    Images, Draco's views and accessors are equal by their content, meshes whatever their names where every node that
+    shows one has a name of its own to be found by.
     """
     if draft.survey.frozen:
         return 0
-    merged = 0
+    merged, keys = 0, _Keys(draft)
     for array in MERGED:
         first: dict[bytes, int] = {}
         target: dict[int, int] = {}
-        nameless = array == "meshes" and _nodes_have_names(draft)
         for index, item in enumerate(draft.json.get(array, [])):
-            key = None if (array, index) in draft.survey.pointed else _key(draft, array, index, item, nameless)
+            key = None if (array, index) in draft.survey.pointed else keys.of(array, index, item)
             if key is not None and (original := first.setdefault(key, index)) != index:
                 target[index] = original
         for reference in draft.survey.references if target else ():
@@ -41,31 +40,59 @@ def merge_equal(draft: Draft) -> int:
     return merged
 
 
-def _key(draft: Draft, array: str, index: int, item: Any, nameless: bool) -> bytes | None:
-    """What two objects must share to be one; None for what must stay by itself."""
-    if array == "images":
-        return _image_key(draft, index, item)
-    if array == "accessors" and index in draft.streams:
-        stream = draft.streams[index]
+class _Keys:
+    """What two objects must share to be one, in a draft as it stands."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._held = draco_accessors(draft.json) | draft.unpacked
+        """Accessors whose description tells nothing of their data: Draco holds or held them."""
+        self._draco_views = draco_views(draft.json)
+        self._nameless = _nodes_have_names(draft)
+
+    def of(self, array: str, index: int, item: Any) -> bytes | None:
+        """None for what must stay by itself."""
+        pinned = index in self._draft.survey.pinned
+        if array == "images":
+            return self._image(index, item)
+        if array == "accessors" and index in self._draft.streams:
+            return self._stream(index, item)
+        if array in ("accessors", "bufferViews") and pinned:
+            return None
+        if array == "accessors" and index in self._held:
+            if index >= self._draft.document.count("accessors"):
+                return None  # new, and shared from the start where it can be
+            return canonical_json(item) + hashlib.sha256(self._draft.document.accessor(index).tobytes()).digest()
+        if array == "bufferViews":
+            return self._view(index, item)
+        without_name = array == "meshes" and self._nameless
+        return canonical_json({key: value for key, value in item.items() if key != "name"} if without_name else item)
+
+    def _stream(self, index: int, accessor: dict[str, Any]) -> bytes:
+        stream = self._draft.streams[index]
         content = hashlib.sha256(stream.filtered.coded.tobytes()).digest()
         kind = repr(
             (stream.mode, stream.target, stream.vertices, stream.filtered.name, stream.filtered.plain.dtype.str)
         )
-        return canonical_json(stream.described(item)) + kind.encode() + content
-    if array == "accessors" and (index in draft.survey.pinned or index in draft.unpacked):
-        return None
-    return canonical_json({key: value for key, value in item.items() if key != "name"} if nameless else item)
+        return canonical_json(stream.described(accessor)) + kind.encode() + content
 
+    def _view(self, index: int, view: dict[str, Any]) -> bytes | None:
+        """Of Draco's; others are read through accessors and images, and merged there."""
+        if index not in self._draco_views:
+            return None
+        rest = {key: value for key, value in view.items() if key not in (*PLACED, "buffer", "byteLength", "name")}
+        return canonical_json(rest) + hashlib.sha256(self._draft.view_bytes(index)).digest()
 
-def _image_key(draft: Draft, index: int, image: dict[str, Any]) -> bytes | None:
-    if index in draft.images:
-        data = draft.images[index][0]
-    elif "bufferView" in image and index not in draft.survey.pinned:
-        data = bytes(draft.document.buffer_view(image["bufferView"]))
-    else:
-        return None
-    rest = {key: value for key, value in image.items() if key not in (*PLACED, "name", "mimeType")}
-    return canonical_json(rest) + hashlib.sha256(data).digest()
+    def _image(self, index: int, image: dict[str, Any]) -> bytes | None:
+        draft = self._draft
+        if index in draft.images:
+            data = draft.images[index][0]
+        elif "bufferView" in image and index not in draft.survey.pinned:
+            data = bytes(draft.document.buffer_view(image["bufferView"]))
+        else:
+            return None
+        rest = {key: value for key, value in image.items() if key not in (*PLACED, "name", "mimeType")}
+        return canonical_json(rest) + hashlib.sha256(data).digest()
 
 
 def _nodes_have_names(draft: Draft) -> bool:

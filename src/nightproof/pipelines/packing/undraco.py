@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nightproof.pipelines.packing.draft import Draft
-from nightproof.pipelines.packing.units import DRACO, primitives
+from nightproof.pipelines.packing.units import DRACO, draco_accessors, primitives
 from nightproof.scenes.declared import withdraw
 
 
@@ -12,12 +12,12 @@ def unpack_draco(draft: Draft) -> bool:
     places = [place for place in primitives(draft.json) if DRACO in place.value.get("extensions", {})]
     if not places or draft.survey.frozen:
         return False
+    held = draco_accessors(draft.json)
+    draft.unpacked |= {index for index in held if "bufferView" not in draft.json["accessors"][index]}
     for place in places:
         del place.value["extensions"][DRACO]
         if not place.value["extensions"]:
             del place.value["extensions"]
-        held = {*place.vertex_accessors, *([place.value["indices"]] if "indices" in place.value else [])}
-        draft.unpacked |= {index for index in held if "bufferView" not in draft.json["accessors"][index]}
     withdraw(draft.json, DRACO)
     draft.resurvey()
     return True

@@ -50,6 +50,21 @@ def primitives(json: dict[str, Any]) -> Iterator[Place]:
             yield Place(m, p, value)
 
 
+def draco_accessors(json: dict[str, Any]) -> set[int]:
+    """Accessors that describe what Draco holds."""
+    held: set[int] = set()
+    for place in primitives(json):
+        if DRACO in place.value.get("extensions", {}):
+            held |= {*place.vertex_accessors, *([place.value["indices"]] if "indices" in place.value else [])}
+    return held
+
+
+def draco_views(json: dict[str, Any]) -> set[int]:
+    """Views that hold Draco's bytes."""
+    packed = [place.value.get("extensions", {}).get(DRACO) for place in primitives(json)]
+    return {extension["bufferView"] for extension in packed if extension is not None}
+
+
 def find_units(draft: Draft) -> list[Unit]:
     uses = Counter(ref.index for ref in draft.survey.references if ref.array == "accessors")
     groups: dict[tuple, list[Place]] = defaultdict(list)
