@@ -317,7 +317,9 @@ class FlatScene:
         """Lower and upper corner; zeros for a scene without triangles."""
         if not len(self.triangles):
             return np.zeros(3), np.zeros(3)
-        used = self.positions[np.unique(self.triangles)]
+        drawn = np.zeros(len(self.positions), bool)
+        drawn[self.triangles.reshape(-1)] = True
+        used = self.positions[drawn]
         return used.min(axis=0).astype(np.float64), used.max(axis=0).astype(np.float64)
 
     @property
