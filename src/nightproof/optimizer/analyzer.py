@@ -69,7 +69,7 @@ class SceneAnalyzer:
         own = lights_itself(document.json)
         environment = OWN_LIGHT if own else choose_environment(traits, evidence)
         textures = measure_textures(flat, surface, needed_texels_per_diagonal(traits, evidence))
-        meshes = measure_meshes(flat, surface, measured.topology, measured.simplified, document.json)
+        meshes = measure_meshes(flat, surface, measured.component, measured.simplified, document.json)
         hints = hints_for(Seen(traits, environment, scene_class, flat, document.json, textures, meshes))
         light = scene_environment(document) if isinstance(document, GltfDocument) and own else None
         light = light or named_environment("sky" if own else environment)
