@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from nightproof.optimizer.features.surface import Surface
+from nightproof.scenes.distinct import distinct
 from nightproof.scenes.flat import FlatScene, Material, TextureUse, Wrap
 from nightproof.scenes.srgb import LINEAR_OF_BYTE
 
@@ -60,7 +61,7 @@ def appearance_at(flat: FlatScene, surface: Surface, row: Int[Array, "n"], weigh
         transmission=np.zeros(count),
         emission=np.zeros(count),
     )
-    for index in np.unique(material):
+    for index in distinct(material):
         here = np.flatnonzero(material == index)
         _fill(flat, flat.materials[index], found, here, corner[here], weights[here])
     return found
