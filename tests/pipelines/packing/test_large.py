@@ -22,7 +22,7 @@ from nightproof.scenes.gltf import GltfDocument, parse_glb, write_glb
 from nightproof.scenes.load import scene_record
 
 TIMES_DECODED = 6.0
-LINEAR = 30.0
+LINEAR = 20.0
 """Ten times the meshes may take so many times the seconds: proportion is 10, a square 100."""
 
 
