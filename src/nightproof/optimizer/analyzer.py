@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-import numpy as np
-
 from nightproof.optimizer.budget import needed_texels_per_diagonal, texture_budget
 from nightproof.optimizer.evidence import class_evidence, classify
 from nightproof.optimizer.features.dynamic import Document
@@ -19,6 +17,7 @@ from nightproof.optimizer.surroundings import choose_environment, has_volumetric
 from nightproof.optimizer.traits import measure, rounded
 from nightproof.records.analysis import Analysis
 from nightproof.records.scene import Scene
+from nightproof.scenes.distinct import distinct
 from nightproof.scenes.environment import named_environment
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.gltf import GltfDocument
@@ -69,7 +68,7 @@ class SceneAnalyzer:
         own = lights_itself(document.json)
         environment = OWN_LIGHT if own else choose_environment(traits, evidence)
         textures = measure_textures(flat, surface, needed_texels_per_diagonal(traits, evidence))
-        meshes = measure_meshes(flat, surface, measured.topology, measured.simplified, document.json)
+        meshes = measure_meshes(flat, surface, measured.component, measured.simplified, document.json)
         hints = hints_for(Seen(traits, environment, scene_class, flat, document.json, textures, meshes))
         light = scene_environment(document) if isinstance(document, GltfDocument) and own else None
         light = light or named_environment("sky" if own else environment)
@@ -94,12 +93,12 @@ class SceneAnalyzer:
 
 def unknown_materials(flat: FlatScene) -> tuple[str, ...]:
     """Extensions on materials that some triangle uses and that the native tracer approximates or ignores."""
-    used = np.unique(np.asarray(flat.triangle_material, np.int64))
+    used = distinct(flat.triangle_material)
     return tuple(sorted({name for index in used for name in flat.materials[index].unknown}))
 
 
 def layers_in_use(flat: FlatScene) -> tuple[str, ...]:
     """Those of `Material.layers` that some triangle shows and our tracer traces by lobes of its own."""
-    used = [flat.materials[index] for index in np.unique(np.asarray(flat.triangle_material, np.int64))]
+    used = [flat.materials[index] for index in distinct(flat.triangle_material)]
     found = {name for material in used for name in material.layers}
     return tuple(sorted(found - set(unknown_materials(flat))))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+import numpy as np
+from jaxtyping import Int
+
 from nightproof.optimizer.features.appearance import appearance_at
 from nightproof.optimizer.features.dynamic import Document, DynamicFeatures, measure_dynamics
 from nightproof.optimizer.features.geometric import GeometricFeatures, measure_geometry
@@ -12,8 +15,10 @@ from nightproof.optimizer.features.lighting import LightingFeatures, measure_lig
 from nightproof.optimizer.features.material import MaterialFeatures, measure_materials
 from nightproof.optimizer.features.simplification import Simplified, simplify_trial
 from nightproof.optimizer.features.surface import Surface, sample_surface, surface_of
-from nightproof.optimizer.features.topology import Topology, topology_of
+from nightproof.optimizer.features.topology import topology_of
 from nightproof.scenes.flat import FlatScene
+
+Array = np.ndarray
 
 MATERIAL_POINTS = 4096
 """Points at which materials are looked up: shares good to 0.01."""
@@ -44,7 +49,8 @@ class Measured:
 
     traits: Traits
     surface: Surface
-    topology: Topology
+    component: Int[Array, "t"]
+    """Which connected part each triangle of the surface belongs to."""
     simplified: Simplified
 
 
@@ -53,12 +59,18 @@ def measure(flat: FlatScene, document: Document, threads: int = 1) -> Measured:
     surface = surface_of(flat)
     sample = sample_surface(surface, MATERIAL_POINTS)
     appearance = appearance_at(flat, surface, sample.row, sample.weights)
-    topology = topology_of(surface)
-    simplified = simplify_trial(surface, topology)
+    geometric, component, simplified = _form(flat, surface)
     traits = Traits(
-        geometric=measure_geometry(flat, surface, topology, simplified),
+        geometric=geometric,
         material=measure_materials(flat, surface, sample, appearance),
         lighting=measure_lighting(flat, surface, threads),
         dynamic=measure_dynamics(flat, surface, document),
     )
-    return Measured(traits, surface, topology, simplified)
+    return Measured(traits, surface, component, simplified)
+
+
+def _form(flat: FlatScene, surface: Surface) -> tuple[GeometricFeatures, Int[Array, "t"], Simplified]:
+    """What hangs on edges and corners: these are as large as the scene, and gone before light is traced."""
+    topology = topology_of(surface)
+    simplified = simplify_trial(surface, topology)
+    return measure_geometry(flat, surface, topology, simplified), topology.component, simplified

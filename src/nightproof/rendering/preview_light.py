@@ -55,12 +55,17 @@ def blurred_maps(radiance: Float[Array, "h w 3"]) -> Float32[Array, "levels 32 6
     values = _shrunk(radiance).reshape(-1, 3).astype(np.float32)
     looks = directions(HEIGHT, WIDTH).reshape(-1, 3)
     solid_angle = np.repeat(solid_angles(HEIGHT, WIDTH), WIDTH).astype(np.float32)
-    cosine = np.clip((looks @ looks.T).astype(np.float32), 0.0, 1.0)
+    cosine = (looks @ looks.T).astype(np.float32)
+    np.clip(cosine, 0.0, 1.0, out=cosine)
     half2 = (1 + cosine) / 2  # squared cosine between normal and half vector
+    arriving = np.multiply(cosine, solid_angle, out=cosine)
+    weight = np.empty_like(half2)  # all in place: each of these matrices takes 17 MB
     result = []
     for level in range(1, LEVELS + 1):
         alpha2 = np.float32((level / LEVELS) ** 4)
-        weight = cosine * solid_angle / np.square(half2 * (alpha2 - 1) + 1)
+        np.multiply(half2, alpha2 - 1, out=weight)
+        weight += 1
+        np.divide(arriving, np.square(weight, out=weight), out=weight)
         result.append((weight @ values / weight.sum(axis=1, keepdims=True)).reshape(HEIGHT, WIDTH, 3))
     return np.ascontiguousarray(np.stack(result), np.float32)
 

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8, UInt32
 
 from nightproof.scenes.camera import Camera
+from nightproof.scenes.distinct import distinct
 
 Array = np.ndarray
 
@@ -317,7 +318,7 @@ class FlatScene:
         """Lower and upper corner; zeros for a scene without triangles."""
         if not len(self.triangles):
             return np.zeros(3), np.zeros(3)
-        used = self.positions[np.unique(self.triangles)]
+        used = self.positions[distinct(self.triangles)]
         return used.min(axis=0).astype(np.float64), used.max(axis=0).astype(np.float64)
 
     @property

@@ -15,6 +15,7 @@ from jaxtyping import Float64
 
 from nightproof.kernels.rays import RayCaster
 from nightproof.scenes.camera import Camera, look_at
+from nightproof.scenes.distinct import distinct
 from nightproof.scenes.draws import Draws
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.free_space import FreeSpace, Sight
@@ -230,7 +231,7 @@ class ViewSampler:
 
 def _outline(flat: FlatScene, most: int = 4096) -> Float64[Array, "n 3"]:
     """Some of the vertices, the extreme ones among them."""
-    used = flat.positions[np.unique(flat.triangles)].astype(np.float64)
+    used = flat.positions[distinct(flat.triangles)].astype(np.float64)
     if not len(used):
         return np.zeros((1, 3))
     extremes = [used[pick(used @ axis)] for axis in _AXES for pick in (np.argmin, np.argmax)]

@@ -40,8 +40,14 @@ def pose(document: GltfDocument, animation: int, time_s: float) -> Pose:
     return Pose(values, _worlds(document, values))
 
 
-def corners(document: GltfDocument, shown: Pose) -> dict[tuple[int, int], np.ndarray]:
-    """(node, primitive) → (corners, 3): morphed, skinned, in world space, in the order of the index list."""
+def rest(document: GltfDocument) -> Pose:
+    """Without any animation."""
+    return Pose({}, _worlds(document, {}))
+
+
+def corners(document: GltfDocument, shown: Pose, *, bent: bool = False) -> dict[tuple[int, int], np.ndarray]:
+    """(node, primitive) → (corners, 3): morphed, skinned, in world space, in the order of the index list; where `bent`,
+    of skinned and morphed primitives only."""
     result = {}
     for n, node in enumerate(document.json["nodes"]):
         if "mesh" not in node:
@@ -49,12 +55,14 @@ def corners(document: GltfDocument, shown: Pose) -> dict[tuple[int, int], np.nda
         mesh = document.json["meshes"][node["mesh"]]
         weights = shown.values.get((n, "weights"), node.get("weights", mesh.get("weights", [])))
         for p, primitive in enumerate(mesh["primitives"]):
+            if bent and "skin" not in node and "targets" not in primitive:
+                continue
             points = rest = document.floats(primitive["attributes"]["POSITION"]).astype(np.float64)
-            for weight, target in zip(weights, primitive.get("targets", []), strict=True):
-                points = points + float(weight) * document.floats(target["POSITION"])
+            for weight, target in zip(weights, primitive.get("targets", []) if len(weights) else [], strict=True):
+                points = points + float(weight) * (document.floats(target["POSITION"]) if "POSITION" in target else 0.0)
             points = _placed(document, points, primitive, node, n, shown.world)
             order = document.accessor(primitive["indices"]) if "indices" in primitive else np.arange(len(points))
-            result[n, p] = points[_without_dots(order, rest)]
+            result[n, p] = points[_without_dots(order, rest) if primitive.get("mode", 4) == 4 else order]
     return result
 
 
@@ -148,9 +156,11 @@ def _placed(
     whole = np.concatenate([points, np.ones((len(points), 1))], axis=1)
     if "skin" not in node:
         return (whole @ world[n].T)[:, :3]
-    skin = document.json["skins"][node["skin"]]
-    inverse = document.floats(skin["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
-    bones = world[skin["joints"]] @ inverse
-    joints = document.accessor(primitive["attributes"]["JOINTS_0"]).astype(int)
-    weights = document.floats(primitive["attributes"]["WEIGHTS_0"])
+    skin, attributes = document.json["skins"][node["skin"]], primitive["attributes"]
+    bones = world[skin["joints"]]
+    if "inverseBindMatrices" in skin:
+        bones = bones @ document.floats(skin["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
+    sets = [name[7:] for name in attributes if name.startswith("JOINTS_")]
+    joints = np.concatenate([document.accessor(attributes[f"JOINTS_{k}"]).astype(int) for k in sets], axis=1)
+    weights = np.concatenate([document.floats(attributes[f"WEIGHTS_{k}"]) for k in sets], axis=1)
     return np.einsum("vj,vjab,vb->va", weights, bones[joints], whole)[:, :3]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from nightproof.optimizer.features.surface import Surface
+from nightproof.scenes.distinct import distinct
 from nightproof.scenes.flat import FlatScene, Material, TextureUse, Wrap
 from nightproof.scenes.srgb import LINEAR_OF_BYTE
 
@@ -15,6 +17,9 @@ Array = np.ndarray
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 """Rec. 709, linear."""
+
+RUN = 1 << 16
+"""Triangles that are looked up together."""
 
 EMISSION_LIMIT = 1e6
 """Radiance beyond which a file is broken rather than bright; keeps sums finite."""
@@ -46,7 +51,7 @@ def appearance_at(flat: FlatScene, surface: Surface, row: Int[Array, "n"], weigh
     count = len(row)
     material = np.asarray(flat.triangle_material, np.int64)[surface.triangle[row]] if count else np.zeros(0, np.int64)
     corner = surface.corner[row].reshape(-1, 3)
-    colors = np.einsum("nc,ncd->nd", weights, np.asarray(flat.colors, np.float64)[corner]) if count else np.ones((0, 4))
+    colors = np.einsum("nc,ncd->nd", weights, flat.colors[corner].astype(np.float64)) if count else np.ones((0, 4))
     found = Appearance(
         material=material,
         base_color=np.clip(np.nan_to_num(colors[:, :3], nan=1.0), 0, 1),
@@ -56,10 +61,18 @@ def appearance_at(flat: FlatScene, surface: Surface, row: Int[Array, "n"], weigh
         transmission=np.zeros(count),
         emission=np.zeros(count),
     )
-    for index in np.unique(material):
+    for index in distinct(material):
         here = np.flatnonzero(material == index)
         _fill(flat, flat.materials[index], found, here, corner[here], weights[here])
     return found
+
+
+def appearance_of_triangles(flat: FlatScene, surface: Surface) -> Iterator[tuple[slice, Appearance]]:
+    """Of the centres of all triangles, a run at a time: of millions at once, the values in between fill gigabytes."""
+    for start in range(0, surface.count, RUN):
+        here = slice(start, min(start + RUN, surface.count))
+        rows = np.arange(here.start, here.stop)
+        yield here, appearance_at(flat, surface, rows, np.full((len(rows), 3), 1 / 3))
 
 
 def _fill(flat: FlatScene, material: Material, found: Appearance, here: Array, corner: Array, weights: Array) -> None:
@@ -96,8 +109,9 @@ def _texels(flat: FlatScene, use: TextureUse | None, corner: Array, weights: Arr
     height, width = texture.pixels.shape[:2]
     if not height or not width:
         return np.ones((len(corner), 4))
-    sets = np.asarray(flat.uv1 if use.texcoord == 1 else flat.uv0, np.float64)
-    uv = np.nan_to_num(np.einsum("nc,ncd->nd", weights, sets[corner]), nan=0.0, posinf=0.0, neginf=0.0)
+    sets = flat.uv1 if use.texcoord == 1 else flat.uv0
+    places = np.einsum("nc,ncd->nd", weights, sets[corner].astype(np.float64))
+    uv = np.nan_to_num(places, nan=0.0, posinf=0.0, neginf=0.0)
     a, b, c, d, e, f = use.transform
     u = _wrapped(a * uv[:, 0] + b * uv[:, 1] + c, texture.wrap_u)
     v = _wrapped(d * uv[:, 0] + e * uv[:, 1] + f, texture.wrap_v)

@@ -11,7 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from nightproof.optimizer.features.appearance import LUMINANCE, Appearance, appearance_at, two_sided
+from nightproof.optimizer.features.appearance import (
+    LUMINANCE,
+    appearance_at,
+    appearance_of_triangles,
+    two_sided,
+)
 from nightproof.optimizer.features.bounces import followed, indirect_share
 from nightproof.optimizer.features.probes import (
     FAR,
@@ -126,13 +131,16 @@ def measure_lighting(flat: FlatScene, surface: Surface, threads: int = 1) -> Lig
 def _blockers(flat: FlatScene, surface: Surface) -> Surface:
     """The part of the surface that light does not simply pass."""
     materials = np.asarray(flat.triangle_material, np.int64)[surface.triangle]
-    centres = appearance_at(flat, surface, np.arange(surface.count), np.full((surface.count, 3), 1 / 3))
-    passing = np.maximum(centres.transmission, np.where(_blended(flat)[materials], 1 - centres.alpha, 0.0))
+    blended, passing = _blended(flat), np.zeros(surface.count)
+    for here, seen in appearance_of_triangles(flat, surface):
+        passing[here] = np.maximum(seen.transmission, np.where(blended[seen.material], 1 - seen.alpha, 0.0))
     totals = np.bincount(materials, surface.areas, minlength=len(flat.materials) or 1)
     share = np.bincount(materials, surface.areas * passing, minlength=len(flat.materials) or 1) / np.maximum(
         totals, 1e-30
     )
     kept = share[materials] <= SEEN_THROUGH
+    if kept.all():
+        return surface
     return replace(
         surface,
         corners=surface.corners[kept],
@@ -314,8 +322,10 @@ def _sees_sky(caster: Caster, points: Array, normals: Array) -> Float[Array, "n"
 
 def _albedo(flat: FlatScene, surface: Surface) -> Float[Array, "t"]:
     """Luminance of the base colour at triangle centres."""
-    found: Appearance = appearance_at(flat, surface, np.arange(surface.count), np.full((surface.count, 3), 1 / 3))
-    return np.minimum(found.base_color @ LUMINANCE, 0.95)
+    found = np.zeros(surface.count)
+    for here, seen in appearance_of_triangles(flat, surface):
+        found[here] = np.minimum(seen.base_color @ LUMINANCE, 0.95)
+    return found
 
 
 def _enclosure(space: SpaceProbe) -> dict[str, float]:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from nightproof.optimizer.features.appearance import Appearance
 from nightproof.optimizer.features.shading import shading_costs
 from nightproof.optimizer.features.surface import Surface, SurfaceSample
+from nightproof.scenes.distinct import distinct
 from nightproof.scenes.flat import FlatScene, Material, TextureUse
 from nightproof.scenes.quantiles import weighted_quantiles
 
@@ -79,7 +80,7 @@ def measure_materials(
     flat: FlatScene, surface: Surface, sample: SurfaceSample, appearance: Appearance
 ) -> MaterialFeatures:
     index = np.asarray(flat.triangle_material, np.int64)[surface.triangle]
-    used = [flat.materials[i] for i in np.unique(index)]
+    used = [flat.materials[i] for i in distinct(index)]
     textures = sorted(
         {use.texture for material in used for use in material.texture_uses} & set(range(len(flat.textures)))
     )
@@ -108,7 +109,7 @@ def measure_materials(
         normal_mapped_share=share(flags(lambda m: m.normal_texture is not None)),
         pbr_share=1.0 - share(flags(lambda m: m.unlit)) if surface.count else 0.0,
         shading_cost=float((surface.areas * costs[index]).sum() / surface.area) if surface.count else 0.0,
-        shading_cost_most=float(costs[np.unique(index)].max(initial=0.0)),
+        shading_cost_most=float(costs[distinct(index)].max(initial=0.0)),
         unlit_share=share(flags(lambda m: m.unlit)),
         blend_share=share(flags(lambda m: m.alpha_mode == "BLEND")),
         mask_share=share(flags(lambda m: m.alpha_mode == "MASK")),
@@ -155,7 +156,7 @@ def texel_density_of(flat: FlatScene, surface: Surface, rows: Array, use: Textur
 def _texel_densities(flat: FlatScene, surface: Surface, index: Array) -> tuple[float, float, float]:
     """What a tenth, half and nine tenths of the textured surface stay below; zeros without textures."""
     densities, areas = [np.zeros(0)], [np.zeros(0)]
-    for i in np.unique(index):
+    for i in distinct(index):
         use = flat.materials[i].base_color_texture
         if use is None:
             continue

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from nightproof.optimizer.features.simplification import Simplified
 from nightproof.optimizer.features.surface import Surface
-from nightproof.optimizer.features.topology import Topology
 from nightproof.optimizer.loose_json import entry, field
 from nightproof.scenes.flat import FlatScene
+
+Array = np.ndarray
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,16 @@ class MeshFacts:
 
 
 def measure_meshes(
-    flat: FlatScene, surface: Surface, topology: Topology, simplified: Simplified, json: Mapping[str, Any]
+    flat: FlatScene, surface: Surface, component: Int[Array, "t"], simplified: Simplified, json: Mapping[str, Any]
 ) -> tuple[MeshFacts, ...]:
-    """Most triangles first."""
+    """Most triangles first. `component` says which connected part each triangle belongs to."""
     if not surface.count or not flat.instances:
         return ()
     owner = np.array([instance.mesh for instance in flat.instances], np.int64)
     mesh = owner[np.asarray(flat.triangle_instance, np.int64)[surface.triangle]]
     index, back = np.unique(mesh, return_inverse=True)
     triangles = np.bincount(back)
-    needed = np.bincount(back, simplified.finest[topology.component])
+    needed = np.bincount(back, simplified.finest[component])
     areas = np.bincount(back, surface.areas) / surface.area
     placed = Counter(m for m, _, _ in {(it.mesh, it.node, it.copy) for it in flat.instances})
     facts = [

@@ -16,6 +16,7 @@ from nightproof.optimizer.features.material import texel_density_of
 from nightproof.optimizer.features.surface import Surface
 from nightproof.optimizer.features.texel_loss import AS_IT_IS, SmallerSize, smaller_size
 from nightproof.optimizer.features.uv_cover import uv_cover
+from nightproof.scenes.distinct import distinct
 from nightproof.scenes.flat import FlatScene, Material, TextureUse
 from nightproof.scenes.quantiles import weighted_quantiles
 
@@ -79,7 +80,7 @@ def measure_textures(flat: FlatScene, surface: Surface, needed_per_diagonal: flo
     """Facts about every image in use, most bytes first. `needed_per_diagonal`: what the nearest sensible view shows."""
     material = np.asarray(flat.triangle_material, np.int64)[surface.triangle]
     groups: dict[int, list[_Used]] = {}
-    for index in np.unique(material):
+    for index in distinct(material):
         rows = np.flatnonzero(material == index)
         for role, use in roles_of(flat.materials[index]):
             if 0 <= use.texture < len(flat.textures):
@@ -125,7 +126,7 @@ def _facts(flat: FlatScene, surface: Surface, used: list[_Used], copies: dict[in
     alpha = pixels[..., 3]
     plain = pixels.dtype == np.uint8
     unwanted = not plain or min(width, height) < WORTH_PX or held == "RGBA" or not low
-    rows = np.unique(np.concatenate([it.rows for it in used]))
+    rows = distinct(np.concatenate([it.rows for it in used]))
     roles = tuple(dict.fromkeys(it.role for it in used))
     return TextureFacts(
         texture=first,

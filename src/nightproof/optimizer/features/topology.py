@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Int32
 
 from nightproof.optimizer.features.surface import Surface
 
@@ -28,7 +28,7 @@ FORM_TRIANGLES = 8
 class Topology:
     """Welded triangles."""
 
-    vertices: Int[Array, "t 3"]
+    vertices: Int32[Array, "t 3"]
     positions: Float[Array, "v 3"]
     """Where each welded vertex lies: at the first corner, in canonical order, that fell into its cell."""
     component: Int[Array, "t"]
@@ -48,13 +48,13 @@ class Edges:
     """Distinct edges, with the two triangles of those that have exactly two."""
 
     length: Float[Array, "e"]
-    start: Int[Array, "e"]
+    start: Int32[Array, "e"]
     """The welded vertex at one of the two ends."""
-    faces: Int[Array, "e"]
+    faces: Int32[Array, "e"]
     """How many triangles meet there."""
     angle_rad: Float[Array, "e"]
     """Dihedral angle between the two triangles, 0 for coplanar; 0 where there are not exactly two."""
-    sides: Int[Array, "e 2"]
+    sides: Int32[Array, "e 2"]
     """Rows of the two triangles; −1 where there are not exactly two."""
 
 
@@ -99,15 +99,16 @@ def copied_share(surface: Surface, topology: Topology, least: int = 4) -> tuple[
     return float(shares.sum()), float(shares.max(initial=0.0))
 
 
-def _weld(surface: Surface) -> tuple[Int[Array, "t 3"], Float[Array, "v 3"]]:
+def _weld(surface: Surface) -> tuple[Int32[Array, "t 3"], Float[Array, "v 3"]]:
     corners = surface.corners.reshape(-1, 3)
-    cells = np.rint((corners + 0.5) * WELD).astype(np.int64)
-    keys = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
+    keys = np.zeros(len(corners), np.int64)
+    for axis in range(3):
+        keys = (keys << 21) | np.rint((corners[:, axis] + 0.5) * WELD).astype(np.int64)
     _, first, vertex = np.unique(keys, return_index=True, return_inverse=True)
-    return vertex.reshape(-1, 3).astype(np.int64), corners[first]
+    return vertex.reshape(-1, 3).astype(np.int32), corners[first]
 
 
-def _components(vertices: Int[Array, "t 3"], vertex_count: int) -> tuple[Int[Array, "t"], int]:
+def _components(vertices: Int32[Array, "t 3"], vertex_count: int) -> tuple[Int[Array, "t"], int]:
     """Connected parts by hooking each vertex to the smallest label around it and shortening the paths."""
     label = np.arange(vertex_count)
     while True:
@@ -125,31 +126,45 @@ def _components(vertices: Int[Array, "t 3"], vertex_count: int) -> tuple[Int[Arr
     return component, len(parts)
 
 
-def _edges(surface: Surface, vertices: Int[Array, "t 3"], vertex_count: int) -> Edges:
-    start, end = vertices.reshape(-1), np.roll(vertices, -1, axis=1).reshape(-1)
-    face = np.repeat(np.arange(surface.count), 3)
-    vector = np.roll(surface.corners, -1, axis=1) - surface.corners
-    length = np.linalg.norm(vector.reshape(-1, 3), axis=1)
-    real = start != end
-    start, end, face, length = start[real], end[real], face[real], length[real]
-    key = _pair(np.minimum(start, end), np.maximum(start, end), vertex_count)
-    order = np.argsort(key, kind="stable")
-    key, face, start, length = key[order], face[order], start[order], length[order]
-    first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.zeros(0, np.int64)
-    faces = np.diff(np.concatenate([first, [len(key)]]))
-    angle = np.zeros(len(first))
+def _edges(surface: Surface, vertices: Int32[Array, "t 3"], vertex_count: int) -> Edges:
+    first, faces, at = _sides(vertices, vertex_count)
+    length, start = _lengths(surface)[at[first]], vertices.reshape(-1)[at[first]]
     pairs = np.flatnonzero(faces == 2)
-    one, other = first[pairs], first[pairs] + 1
+    one, other = at[first[pairs]], at[first[pairs] + 1]
     # Triangles wound the same way run through a shared edge in opposite directions; otherwise one normal is flipped.
-    flip: Bool[Array, "p"] = start[one] == start[other]
-    cosine = np.einsum("pc,pc->p", surface.normals[face[one]], surface.normals[face[other]])
+    flip: Bool[Array, "p"] = start[pairs] == vertices.reshape(-1)[other]
+    sides = np.full((len(first), 2), -1, np.int32)
+    sides[pairs, 0], sides[pairs, 1] = one // 3, other // 3
+    cosine = sum(surface.normals[one // 3, axis] * surface.normals[other // 3, axis] for axis in range(3))
+    angle = np.zeros(len(first))
     angle[pairs] = np.arccos(np.clip(np.where(flip, -cosine, cosine), -1, 1))
-    sides = np.full((len(first), 2), -1, np.int64)
-    sides[pairs, 0], sides[pairs, 1] = face[one], face[other]
-    return Edges(length[first], start[first], faces, angle, sides)
+    return Edges(length, start, faces, angle, sides)
 
 
-def _duplicates(vertices: Int[Array, "t 3"], vertex_count: int) -> int:
+def _sides(
+    vertices: Int32[Array, "t 3"], vertex_count: int
+) -> tuple[Int[Array, "e"], Int32[Array, "e"], Int32[Array, "s"]]:
+    """The sides of all triangles that have two ends, those of one edge in a row: where each edge's begin, how many they
+    are, and the corner of a triangle at which each starts."""
+    start, end = vertices.reshape(-1), np.roll(vertices, -1, axis=1).reshape(-1)
+    key = _pair(np.minimum(start, end), np.maximum(start, end), vertex_count)
+    at = np.argsort(key, kind="stable").astype(np.int32)
+    at = at[start[at] != end[at]]
+    key = key[at]
+    first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.zeros(0, np.int64)
+    return first, np.diff(first, append=len(key)).astype(np.int32), at
+
+
+def _lengths(surface: Surface) -> Float[Array, "s"]:
+    """Of every side, one axis after the other: all at once takes three times the memory."""
+    squares = np.zeros((surface.count, 3))
+    for axis in range(3):
+        along = surface.corners[:, :, axis]
+        squares += (np.roll(along, -1, axis=1) - along) ** 2
+    return np.sqrt(squares).reshape(-1)
+
+
+def _duplicates(vertices: Int32[Array, "t 3"], vertex_count: int) -> int:
     corners = np.sort(vertices, axis=1)
     _, edge = np.unique(_pair(corners[:, 0], corners[:, 1], vertex_count), return_inverse=True)
     return len(vertices) - len(np.unique(_pair(edge, corners[:, 2], vertex_count)))

@@ -22,7 +22,8 @@ MOST_COVER = 64.0
 
 def uv_cover(uv: Float[Array, "t 3 2"], wrap_u: Wrap, wrap_v: Wrap) -> Bool[Array, "g g"]:
     """Cells that a triangle covers, and their neighbours: bilinear lookup and padding need those."""
-    uv = np.clip(np.nan_to_num(uv, nan=0.0, posinf=0.0, neginf=0.0), -1e6, 1e6)
+    uv = np.nan_to_num(uv, nan=0.0, posinf=0.0, neginf=0.0)
+    np.clip(uv, -1e6, 1e6, out=uv)
     for axis, wrap in enumerate((wrap_u, wrap_v)):
         if wrap == Wrap.CLAMP:
             uv[..., axis] = np.clip(uv[..., axis], 0, 1)

@@ -10,6 +10,7 @@ import numpy as np
 
 from nightproof.optimizer.hints.hint import Hint, Seen
 from nightproof.optimizer.words import listed, percent, plural
+from nightproof.scenes.distinct import distinct
 from nightproof.scenes.flat import Material
 
 FULL_ALPHA = 0.999
@@ -20,7 +21,7 @@ MANY_MATERIALS = 30
 
 
 def about_materials(seen: Seen) -> Iterator[Hint]:
-    used = [int(i) for i in np.unique(np.asarray(seen.flat.triangle_material, np.int64))]
+    used = [int(i) for i in distinct(seen.flat.triangle_material)]
     material = seen.traits.material
     if material.materials > MANY_MATERIALS:
         text = f"{material.materials:.0f} materials mean as many draw calls; merge those that differ in colour only."

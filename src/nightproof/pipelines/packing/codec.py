@@ -56,8 +56,10 @@ def cache_order(indices: np.ndarray, vertices: int) -> np.ndarray:
 
 def fetch_order(indices: np.ndarray, vertices: int) -> tuple[np.ndarray, np.ndarray]:
     """Number vertices by first use: (new index per index, old vertex per new vertex). Unused vertices fall away."""
-    used, first = np.unique(indices, return_index=True)
-    order = used[np.argsort(first, kind="stable")]
+    first = np.full(vertices, len(indices), np.int64)
+    np.minimum.at(first, indices, np.arange(len(indices)))
+    used = np.flatnonzero(first < len(indices))
+    order = used[np.argsort(first[used], kind="stable")]
     renumber = np.zeros(vertices, np.uint32)
     renumber[order] = np.arange(len(order), dtype=np.uint32)
     return renumber[indices], order

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +59,7 @@ def assemble(draft: Draft, *, meshopt: bool) -> bytes:
     sheet.json.pop("bufferViews", None)
     sheet.json.pop("buffers", None)
     moved = {view: _keep(draft, sheet, view) for view in kept}
-    _redirect_views(sheet.json, moved, draft.streams)
+    _redirect_views(sheet.json, moved)
     for index in range(len(sheet.json.get("images", []))):
         _place_image(draft, sheet, index, moved)
     for group in _groups(draft):
@@ -68,24 +69,22 @@ def assemble(draft: Draft, *, meshopt: bool) -> bytes:
 
 def _kept_views(draft: Draft) -> list[int]:
     """Views whose bytes stay: of accessors without stream, of Draco, and those that foreign numbers may mean."""
-    kept = set()
-    for reference in draft.survey.references:
-        if reference.array != "bufferViews":
-            continue
-        holder = reference.holder
-        if any(holder is draft.json["accessors"][i] for i in draft.streams):
-            continue
-        if any(holder is image for image in draft.json.get("images", [])):
-            continue
-        if any(_inside(holder, draft.json["accessors"][i].get("sparse")) for i in draft.streams):
-            continue
-        kept.add(reference.index)
+    rewritten = {id(holder) for holder in _rewritten(draft)}
+    kept = {
+        ref.index for ref in draft.survey.references if ref.array == "bufferViews" and id(ref.holder) not in rewritten
+    }
     count = len(draft.json.get("bufferViews", []))
     return sorted(kept | {index for index in draft.survey.pinned if index < count})
 
 
-def _inside(holder: Any, sparse: Any) -> bool:
-    return isinstance(sparse, dict) and (holder is sparse.get("indices") or holder is sparse.get("values"))
+def _rewritten(draft: Draft) -> Iterator[Any]:
+    """The objects whose views are made anew: of images, and of accessors with a stream and their sparse parts."""
+    yield from draft.json.get("images", [])
+    for index in draft.streams:
+        accessor = draft.json["accessors"][index]
+        yield accessor
+        if isinstance(sparse := accessor.get("sparse"), dict):
+            yield from (sparse.get("indices"), sparse.get("values"))
 
 
 def _keep(draft: Draft, sheet: Sheet, index: int) -> int:
@@ -98,7 +97,7 @@ def _keep(draft: Draft, sheet: Sheet, index: int) -> int:
     return sheet.plain(draft.view_bytes(index), rest, index if draft.survey.frozen else None)
 
 
-def _redirect_views(json: dict[str, Any], moved: dict[int, int], streams: dict[int, Stream]) -> None:
+def _redirect_views(json: dict[str, Any], moved: dict[int, int]) -> None:
     for path, array in REFERENCES:
         if array == "bufferViews" and not path.startswith("images"):
             for holder, key in list(places(json, path)):

@@ -15,10 +15,11 @@ def pack_rest(draft: Draft) -> None:
     kept = set(draft.survey.pinned) | draco_accessors(draft.json)
     vertices = {index for place in primitives(draft.json) for index in place.vertex_accessors}
     lists = {place.value["indices"] for place in primitives(draft.json) if "indices" in place.value}
+    drawn = vertices | lists
     for index, accessor in enumerate(draft.json.get("accessors", [])):
         if index in draft.streams or index in kept or not ("bufferView" in accessor or index in draft.unpacked):
             continue
-        if index in vertices | lists and "sparse" in accessor:
+        if index in drawn and "sparse" in accessor:
             continue
         values = draft.document.accessor(index)
         if accessor["type"].startswith("MAT") and values.dtype.itemsize < 4:

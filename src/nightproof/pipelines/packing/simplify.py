@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt32
 
 from nightproof.pipelines.packing import codec
+from nightproof.scenes.distinct import distinct
 
 Array = np.ndarray
 NORMAL_RAD, GLOSSY_NORMAL_RAD = np.radians(0.1), np.radians(0.03)
@@ -106,7 +107,7 @@ def simplified(
     """Each list with as few triangles as `error` allows, in units of the positions. Locked vertices stay."""
     uses = np.zeros(len(shape.positions), np.int64)
     for indices in lists:
-        uses[np.unique(indices)] += 1
+        uses[distinct(indices)] += 1
     attributes, weights = shape.weighed(error, normal_rad)
     fixed = locked | (uses > 1)
     result = []
