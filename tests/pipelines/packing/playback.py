@@ -31,6 +31,16 @@ def duration_s(document: GltfDocument, animation: int) -> float:
     return max(float(document.floats(sampler["input"]).max()) for sampler in samplers)
 
 
+def ranges(document: GltfDocument, animation: int) -> dict[tuple[Any, str], float]:
+    """(node or "pointer", path) → how far its values spread; 1 for rotations."""
+    found, result = document.json["animations"][animation], {}
+    for channel in found["channels"]:
+        node, path = _target(channel["target"])
+        values = document.floats(found["samplers"][channel["sampler"]]["output"])
+        result[node, path] = 1.0 if path == "rotation" else float(np.ptp(values))
+    return result
+
+
 def pose(document: GltfDocument, animation: int, time_s: float) -> Pose:
     found = document.json["animations"][animation]
     values: dict[tuple[Any, str], np.ndarray] = {}

@@ -10,6 +10,7 @@ from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.geometry import GeometryStep
 from nightproof.pipelines.packing.layout import assemble
 from nightproof.pipelines.packing.recode import Encoder, load_images, recode_images, texture_sizes
+from nightproof.pipelines.packing.resample import resample_animations
 from nightproof.pipelines.packing.tolerances import Tolerances
 from nightproof.pipelines.packing.undraco import unpack_draco
 from nightproof.pipelines.packing.units import Part, primitives
@@ -106,6 +107,7 @@ def _geometries(textured: Draft) -> Iterator[Draft]:
 
 
 def _finish(draft: Draft) -> None:
+    resample_animations(draft)
     lossless_rest.pack_rest(draft)
     tidy.merge_equal(draft)
     tidy.prune(draft)
