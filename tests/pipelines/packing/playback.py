@@ -15,6 +15,10 @@ from nightproof.scenes.gltf import GltfDocument
 
 NODE_POINTER = re.compile(r"/nodes/(\d+)/(translation|rotation|scale|weights)\Z")
 
+RESTING = {"translation": [0, 0, 0], "rotation": [0, 0, 0, 1], "scale": [1, 1, 1]}
+PLAIN = {"alphaMode": "OPAQUE", "doubleSided": False, "emissiveFactor": [0, 0, 0], "baseColorFactor": [1, 1, 1, 1]}
+PLAIN |= {"metallicFactor": 1, "roughnessFactor": 1, "strength": 1, "texCoord": 0}
+
 
 @dataclass(frozen=True)
 class Pose:
@@ -29,6 +33,29 @@ class Pose:
 def duration_s(document: GltfDocument, animation: int) -> float:
     samplers = document.json["animations"][animation]["samplers"]
     return max(float(document.floats(sampler["input"]).max()) for sampler in samplers)
+
+
+def meant(value: Any) -> Any:
+    """JSON as a reader of 32-bit floats takes it: numbers as such floats, nodes at rest and materials plain where they
+    say nothing."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, list, dict)):
+        return value
+    if isinstance(value, (int, float)):
+        return float(np.float32(value))
+    if isinstance(value, list):
+        return [meant(item) for item in value]
+    silent = RESTING | PLAIN | ({"scale": 1} if "index" in value else {})
+    return {key: meant(item) for key, item in value.items() if key not in silent or item != silent[key]}
+
+
+def ranges(document: GltfDocument, animation: int) -> dict[tuple[Any, str], float]:
+    """(node or "pointer", path) → how far its values spread; 1 for rotations."""
+    found, result = document.json["animations"][animation], {}
+    for channel in found["channels"]:
+        node, path = _target(channel["target"])
+        values = document.floats(found["samplers"][channel["sampler"]]["output"])
+        result[node, path] = 1.0 if path == "rotation" else float(np.ptp(values))
+    return result
 
 
 def pose(document: GltfDocument, animation: int, time_s: float) -> Pose:
@@ -132,8 +159,7 @@ def _worlds(document: GltfDocument, values: dict[tuple[Any, str], np.ndarray]) -
 def _local(node: dict[str, Any], n: int, values: dict[tuple[Any, str], np.ndarray]) -> np.ndarray:
     if "matrix" in node:
         return np.reshape(node["matrix"], (4, 4)).T
-    resting = {"translation": [0, 0, 0], "rotation": [0, 0, 0, 1], "scale": [1, 1, 1]}
-    move, turn, scale = (np.asarray(values.get((n, k), node.get(k, v)), float) for k, v in resting.items())
+    move, turn, scale = (np.asarray(values.get((n, k), node.get(k, v)), float) for k, v in RESTING.items())
     local = np.eye(4)
     local[:3, :3], local[:3, 3] = _rotation(turn) * scale, move
     return local

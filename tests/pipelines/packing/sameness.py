@@ -7,6 +7,7 @@ materials, textures and images may have moved to other indices: they are compare
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -17,19 +18,24 @@ import playback
 from PIL import Image
 from scipy.spatial import cKDTree
 
+from nightproof.pipelines.packing.covered import SIDE, shown_cells
+from nightproof.pipelines.packing.draft import Draft
+from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import GltfDocument
 
 EVEN_MOMENTS, MOST_KEYS, POSED_MOMENTS = 9, 64, 9
-THUMBNAIL_PX = 8
-SAME_PICTURE = 6.0
-"""Largest mean difference between thumbnails, of 255."""
+BLOCKS, SAME_PICTURE = 64, 3.0
+"""Largest mean difference between pictures of so many blocks a side, where surface shows them, of 255."""
+
+Cells = dict[int, np.ndarray]
+"""Image of the source → what of it surface shows."""
 
 LIMITS = {
     "places": 1e-4,
-    "turns_rad": 1.2e-4,
-    "linear": 3e-4,
-    "weights": 1e-6,
-    "values": 1e-6,
+    "turns_rad": 2.2e-4,
+    "linear": 6e-4,
+    "weights": 4e-5,
+    "values": 2e-4,
     "vertices": 2e-4,
 }
 """What docs/reference/packing.md promises of `Apart`. Turns add up along a chain of joints."""
@@ -49,7 +55,7 @@ class Apart:
     weights: float = 0.0
     """Of animated morph weights."""
     values: float = 0.0
-    """Of all else that is animated, pointers among it: over 1 + its size."""
+    """Of all else that is animated, pointers among it: over its range, or a thousandth of 1 + its size."""
     vertices: float = 0.0
     """Of skinned and morphed vertices: along its whole way, the distance to the nearest way of a vertex of the other
     file. Both ways round where all triangles are there still; else from the packed to the source."""
@@ -77,7 +83,7 @@ def apart(source: GltfDocument, packed: GltfDocument) -> Apart:
 def _of_animation(source: GltfDocument, packed: GltfDocument, animation: int) -> Apart:
     times = moments(source, animation)
     poses = [[playback.pose(document, animation, time) for time in times] for document in (source, packed)]
-    return _of_poses(source, packed, *poses)
+    return _of_poses(source, packed, *poses, playback.ranges(source, animation))
 
 
 def moments(document: GltfDocument, animation: int) -> list[float]:
@@ -95,10 +101,16 @@ def moments(document: GltfDocument, animation: int) -> list[float]:
 
 
 def _of_poses(
-    source: GltfDocument, packed: GltfDocument, before: list[playback.Pose], after: list[playback.Pose]
+    source: GltfDocument,
+    packed: GltfDocument,
+    before: list[playback.Pose],
+    after: list[playback.Pose],
+    ranges: dict[tuple[Any, str], float] | None = None,
 ) -> Apart:
     whole = np.concatenate(list(playback.corners(source, before[0]).values()) or [np.zeros((1, 3))])
     diagonal = max(float(np.linalg.norm(np.ptp(whole, axis=0))), 1e-30)
+    if len(before[0].world) != len(after[0].world):
+        return Apart(1, vertices=_crowds_apart(source, packed, whole) / diagonal)
     found = Apart(vertices=_ways_apart(source, packed, before, after) / diagonal)
     for one, other in zip(before, after, strict=True):
         assert one.values.keys() == other.values.keys()
@@ -106,7 +118,8 @@ def _of_poses(
         for (_, path), value in one.values.items():
             kind = {"rotation": "turns_rad", "weights": "weights"}.get(path, "values")
             partner = other.values[_, path]
-            differences[kind] = max(differences[kind], _value_apart(kind, value, partner))
+            spread = ranges[_, path] if ranges else 0.0
+            differences[kind] = max(differences[kind], _value_apart(kind, value, partner, spread))
         linear = np.linalg.norm(one.world[:, :3, :3] - other.world[:, :3, :3], axis=(1, 2))
         size = np.maximum(np.linalg.norm(one.world[:, :3, :3], axis=(1, 2)), 1e-12)
         places = np.linalg.norm(one.world[:, :3, 3] - other.world[:, :3, 3], axis=1) / diagonal
@@ -114,11 +127,18 @@ def _of_poses(
     return found
 
 
-def _value_apart(kind: str, one: np.ndarray, other: np.ndarray) -> float:
+def _crowds_apart(source: GltfDocument, packed: GltfDocument, whole: np.ndarray) -> float:
+    """Of scenes whose still nodes became instances of one: between all corners that are shown, both ways round."""
+    shown = flatten(packed)
+    assert len(shown.triangles) == len(flatten(source).triangles)
+    return max(_farthest(one, other) for one, other in itertools.permutations((whole, shown.positions.astype(float))))
+
+
+def _value_apart(kind: str, one: np.ndarray, other: np.ndarray, spread: float) -> float:
     if kind == "turns_rad":
         one, other = one / np.linalg.norm(one), other / np.linalg.norm(other)
         return float(4 * np.arcsin(min(1.0, min(np.linalg.norm(one - other), np.linalg.norm(one + other)) / 2)))
-    size = np.abs(one) + 1 if kind == "values" else 1.0
+    size = np.maximum(spread, 1e-3 * (np.abs(one) + 1)) if kind == "values" else 1.0
     return float((np.abs(one - other) / size).max(initial=0.0))
 
 
@@ -146,8 +166,11 @@ def _farthest(some: np.ndarray, others: np.ndarray) -> float:
 
 def dressed_otherwise(source: GltfDocument, packed: GltfDocument) -> list[str]:
     """Primitives that wear another material, by themselves or as some variant; empty where all is the same."""
+    if len(source.json.get("nodes", [])) != len(packed.json.get("nodes", [])):
+        return []  # instances: the nodes to compare are no more
+    cells = shown_cells(Draft.of(source))
     pairs = zip(_worn(source), _worn(packed), strict=True)
-    return [place for (place, one), (_, other) in pairs if not _same(source, one, packed, other)]
+    return [place for (place, one), (_, other) in pairs if not _same(source, one, packed, other, cells)]
 
 
 def _worn(document: GltfDocument) -> Iterator[tuple[str, Any]]:
@@ -161,10 +184,11 @@ def _worn(document: GltfDocument) -> Iterator[tuple[str, Any]]:
             mappings = primitive.get("extensions", {}).get("KHR_materials_variants", {}).get("mappings", [])
             worn |= {variants[v]["name"]: m["material"] for m in mappings for v in m["variants"]}
             for name, index in sorted(worn.items()):
-                yield f"node {n} primitive {p} {name}".strip(), None if index is None else materials[index]
+                material = None if index is None else playback.meant(materials[index])
+                yield f"node {n} primitive {p} {name}".strip(), material
 
 
-def _same(source: GltfDocument, one: Any, packed: GltfDocument, other: Any) -> bool:
+def _same(source: GltfDocument, one: Any, packed: GltfDocument, other: Any, cells: Cells) -> bool:
     """Equal values, and at the same places textures that show the same picture, sampled alike."""
     if not isinstance(one, dict) or not isinstance(other, dict):
         return json.dumps(one) == json.dumps(other)
@@ -173,32 +197,38 @@ def _same(source: GltfDocument, one: Any, packed: GltfDocument, other: Any) -> b
     for key in one:
         if (key.endswith("Texture") or key == "MOZ_lightmap") and "index" in one[key]:
             rest = [{name: value for name, value in use.items() if name != "index"} for use in (one[key], other[key])]
-            same = rest[0] == rest[1] and _same_picture(source, one[key]["index"], packed, other[key]["index"])
+            indices = (int(use["index"]) for use in (one[key], other[key]))
+            same = rest[0] == rest[1] and _same_picture(source, next(indices), packed, next(indices), cells)
         else:
-            same = _same(source, one[key], packed, other[key])
+            same = _same(source, one[key], packed, other[key], cells)
         if not same:
             return False
     return True
 
 
-def _same_picture(source: GltfDocument, one: int, packed: GltfDocument, other: int) -> bool:
+def _same_picture(source: GltfDocument, one: int, packed: GltfDocument, other: int, cells: Cells) -> bool:
     (sampler, image), (sampler_after, image_after) = _texture(source, one), _texture(packed, other)
     if sampler != sampler_after:
         return False
     (data, mime), (data_after, _) = source.image(image), packed.image(image_after)
     if mime == "image/ktx2":
         return data == data_after
-    gap = _thumbnail(data) - _thumbnail(data_after)
-    return float(np.abs(gap).mean()) <= SAME_PICTURE
+    shown = cells.get(image, np.ones((SIDE, SIDE), bool))[..., None]
+    gap, counts = (
+        values.reshape(BLOCKS, SIDE // BLOCKS, BLOCKS, SIDE // BLOCKS, -1).sum(axis=(1, 3))
+        for values in ((_thumbnail(data) - _thumbnail(data_after)) * shown, shown)
+    )
+    return float((np.abs(gap) / np.maximum(counts, 1))[counts[..., 0] > 0].mean()) <= SAME_PICTURE
 
 
 def _texture(document: GltfDocument, index: int) -> tuple[Any, int]:
     texture = document.json["textures"][index]
     offered = [texture.get("source"), *(e.get("source") for e in texture.get("extensions", {}).values())]
-    sampler = document.json["samplers"][texture["sampler"]] if "sampler" in texture else None
+    sampler = document.json["samplers"][texture["sampler"]] if "sampler" in texture else {}
+    sampler = {key: value for key, value in sampler.items() if value != 10497}  # repeated unless it says otherwise
     return sampler, next(image for image in offered if image is not None)
 
 
 def _thumbnail(data: bytes) -> np.ndarray:
     image = Image.open(io.BytesIO(data)).convert("RGB")
-    return np.asarray(image.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX), np.float64)
+    return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), np.float64)

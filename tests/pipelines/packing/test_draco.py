@@ -56,7 +56,8 @@ def check_described(document: GltfDocument) -> None:
             accessor, values = document.json["accessors"][primitive["attributes"][name]], by_id[unique]
             assert accessor["count"] == len(values) and accessor["type"] == f"VEC{values.shape[1]}"
             if name == "POSITION":
-                assert accessor["min"] == values.min(axis=0).tolist() and accessor["max"] == values.max(axis=0).tolist()
+                told = [np.float32(accessor[bound]).tolist() for bound in ("min", "max")]
+                assert told == [values.min(axis=0).tolist(), values.max(axis=0).tolist()]
         described = document.json["accessors"][primitive["indices"]]
         assert described["count"] == decoded.faces.size and described["type"] == "SCALAR"
         assert described["componentType"] == (5123 if len(decoded.points) <= 65_535 else 5125)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from nightproof.pipelines.packing import filters
+from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.pack import pack
 from nightproof.pipelines.packing.references import survey
+from nightproof.pipelines.packing.tidy import drop_unread_attributes
 from nightproof.scenes import meshopt_filters
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import load_gltf, parse_glb, write_glb
@@ -104,6 +106,26 @@ def test_normals_come_back_within_their_bound_as_the_specification_decodes_them(
     assert np.abs(decoded.astype(int) - made.plain).max() <= 1
     unit = decoded / np.linalg.norm(decoded, axis=1, keepdims=True)
     assert np.degrees(np.arccos(np.clip((unit * vectors).sum(1), -1, 1))).max() < bound_deg
+
+
+@pytest.mark.parametrize(
+    "material, targets, left",
+    [
+        ({}, [{"POSITION": 0, "TANGENT": 0}], False),
+        ({}, [{"TANGENT": 0}], True),
+        ({"normalTexture": {"index": 0}}, [{"POSITION": 0, "TANGENT": 0}], True),
+        ({"extensions": {"KHR_materials_anisotropy": {}}}, [], True),
+        ({}, [], False),
+    ],
+)
+def test_tangents_go_with_their_morphs_where_no_material_reads_them(material, targets, left):
+    attributes = {"POSITION": 0, "TANGENT": 0}
+    meshes = [{"primitives": [{"attributes": attributes, "targets": targets, "material": 0}]}]
+    draft = Draft.of(parse_glb(grid_glb(materials=[material], textures=[{}], meshes=meshes)))
+    drop_unread_attributes(draft)
+    (primitive,) = draft.json["meshes"][0]["primitives"]
+    assert ("TANGENT" in primitive["attributes"]) == left
+    assert all(("TANGENT" in target) == left and target for target in primitive["targets"])
 
 
 @pytest.mark.shared

@@ -138,7 +138,7 @@ def another_tangent(json: dict[str, Any], numbers: dict[int, np.ndarray]) -> Non
 
 
 def swollen(json: dict[str, Any], numbers: dict[int, np.ndarray]) -> None:
-    numbers[10][5] += 1e-5
+    numbers[10][5] += 1e-3
 
 
 def loose_at_a_joint(json: dict[str, Any], numbers: dict[int, np.ndarray]) -> None:

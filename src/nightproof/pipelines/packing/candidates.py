@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from nightproof.pipelines.packing import lossless_rest, tidy
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.geometry import GeometryStep
+from nightproof.pipelines.packing.instancing import instance_nodes
+from nightproof.pipelines.packing.joining import join_primitives
 from nightproof.pipelines.packing.layout import assemble
 from nightproof.pipelines.packing.recode import Encoder, SeenTextures, load_images, recode_images, texture_sizes
 from nightproof.pipelines.packing.redraco import Redraco
+from nightproof.pipelines.packing.resample import resample_animations
 from nightproof.pipelines.packing.simplify import Leeway
 from nightproof.pipelines.packing.textures import Encoded
 from nightproof.pipelines.packing.tolerances import SHAPE_PX, Tolerances
@@ -122,7 +125,10 @@ def _geometries(textured: Draft) -> Iterator[tuple[Draft, Redraco | None]]:
 
 
 def _finish(draft: Draft) -> None:
+    resample_animations(draft)
     lossless_rest.pack_rest(draft)
     tidy.merge_equal(draft)
+    join_primitives(draft)
+    instance_nodes(draft)
     tidy.prune(draft)
     load_images(draft)

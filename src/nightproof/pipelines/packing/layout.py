@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nightproof.pipelines.packing.concise import make_concise
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.references import REFERENCES, places
 from nightproof.pipelines.packing.streams import ARRAY_BUFFER, Stream, encoded
@@ -64,7 +65,7 @@ def assemble(draft: Draft, *, meshopt: bool) -> bytes:
         _place_image(draft, sheet, index, moved)
     for group in _groups(draft):
         _place_group(draft, sheet, group, meshopt)
-    return _finish(sheet)
+    return _finish(sheet, frozen=draft.survey.frozen)
 
 
 def _kept_views(draft: Draft) -> list[int]:
@@ -179,7 +180,7 @@ def _compressed_view(sheet: Sheet, data: bytes, stream: Stream, rows: int, size:
     return sheet.add(view | {"extensions": {MESHOPT: packed}})
 
 
-def _finish(sheet: Sheet) -> bytes:
+def _finish(sheet: Sheet, *, frozen: bool) -> bytes:
     json = sheet.json
     if sheet.views:
         filler = {"buffer": 0, "byteLength": 1}
@@ -190,4 +191,6 @@ def _finish(sheet: Sheet) -> bytes:
     else:
         withdraw(json, MESHOPT)
     withdraw(json, "KHR_meshopt_compression")
+    if not frozen:
+        make_concise(json)
     return write_glb(json, bytes(sheet.binary))

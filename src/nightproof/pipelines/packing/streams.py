@@ -143,6 +143,14 @@ def encoded(stream_rows: np.ndarray, mode: str, vertices: int) -> bytes:
     return codec.encode_vertices(stream_rows)
 
 
+def coded_bytes(stream: Stream) -> int:
+    """What a stream adds to a view that it shares, by the vertex codec or plain."""
+    rows = stream.filtered.coded
+    header_and_tail = 1 + max(32, rows.shape[1])
+    plain = stream.filtered.plain.nbytes
+    return min(plain, len(codec.encode_vertices(rows)) - header_and_tail) if rows.shape[1] <= STRIDE_LIMIT else plain
+
+
 def is_unit(vectors: np.ndarray) -> bool:
     lengths = np.linalg.norm(vectors[:, :3], axis=1)
     return bool((np.abs(lengths - 1) < UNIT_TOLERANCE).all())

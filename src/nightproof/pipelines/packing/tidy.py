@@ -114,7 +114,7 @@ def prune(draft: Draft) -> int:
 
 
 def drop_unread_attributes(draft: Draft) -> int:
-    """Drop tangents and trailing texture coordinates that no material of a primitive reads."""
+    """Drop tangents, their morphs too, and trailing texture coordinates that no material of a primitive reads."""
     if draft.survey.frozen:
         return 0
     dropped = 0
@@ -129,9 +129,10 @@ def drop_unread_attributes(draft: Draft) -> int:
             if int(name[9:]) > max(sets, default=-1):
                 del attributes[name]
                 dropped += 1
-        if "TANGENT" in attributes and not tangents and not place.value.get("targets"):
-            del attributes["TANGENT"]
-            dropped += 1
+        targets = place.value.get("targets", [])
+        if "TANGENT" in attributes and not tangents and all(target.keys() - {"TANGENT"} for target in targets):
+            for holder in (attributes, *targets):
+                dropped += holder.pop("TANGENT", None) is not None
     draft.resurvey()
     return dropped
 
