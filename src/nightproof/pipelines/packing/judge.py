@@ -30,7 +30,7 @@ COUNTED = 0.05
 """Of a view's error: who is to blame for less, in every view, is left alone."""
 LEAST_OF_IMAGE, LEAST_OF_PART = 0.45, 0.2
 """What error may be left after one round: beyond, the powers foretell little."""
-SHAPE_POWER, GRID_POWER, MOST_POWER = 1.0, 0.1, 3.0
+SHAPE_POWER, GRID_POWER, MOST_POWER = 1.0, 0.1, 8.0
 """How bytes grow as error shrinks: triangles go with the distance, grids cost little; images as they measured it, but
 where that is steeper another way of coding is near."""
 BYTES_PER_TRIANGLE = 2.5
@@ -49,19 +49,21 @@ class Judge:
         look = self._sight.look(data)
         return look, self._sight.psnr_db(look)
 
-    def tightened(self, tolerances: Tolerances, look: Look, made: Made, least_psnr_db: float) -> Tolerances:
-        """Less of what showed, where that costs the fewest bytes."""
+    def tightened(
+        self, tolerances: Tolerances, look: Look, made: Made, least_psnr_db: float, rounds: int
+    ) -> Tolerances:
+        """Less of what showed, where that costs the fewest bytes; after some `rounds`, more than is needed."""
         allowed = squared_error(least_psnr_db)
         errors = {view: error for view, error in self._sight.errors(look).items() if error > allowed}
-        for (kind, key), factor in shares(self._claims(look, made, errors), AIM * allowed).items():
+        for (kind, key), factor in shares(self._claims(look, made, errors), AIM ** (1 + rounds / 2) * allowed).items():
             if factor > ALIKE:
                 continue
             if kind == "image":
                 tolerances = tolerances.with_image(key, _next_of(made.images[key], factor))
             elif key in made.simplified:
                 tolerances = tolerances.with_shape(key, factor)
-            else:
-                tolerances = tolerances.with_bits(key, factor)
+            else:  # what lost a triangle or two keeps them all: they may be what shows
+                tolerances = tolerances.with_bits(key, factor).with_shape(key, 0.0)
         return tolerances
 
     def _claims(self, look: Look, made: Made, errors: dict[int, float]) -> dict[tuple[str, Any], Claim]:

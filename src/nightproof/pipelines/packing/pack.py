@@ -27,6 +27,8 @@ from nightproof.scenes.views import ViewSampler
 T = TypeVar("T")
 LEAST_PSNR_DB = 40.3
 """In every view that is looked at: 40 dB with a margin, since others look elsewhere."""
+CAREFUL = Tolerances(shape_px=0.0)
+"""What is tried where no tightening was enough: every triangle, and textures as where nothing is looked at."""
 TOO_GOOD_DB = 0.8
 """So far beyond, tightening went too far: half-way back is tried."""
 ROUNDS = 8
@@ -63,9 +65,10 @@ def pack(
     original = document.file_bytes or _as_glb(document)
     looked_at = flat is not None and len(flat.triangles) > 0
     tolerances = tolerances or Tolerances(loss=LOOKED_AT if looked_at else Loss())
-    encoder = Encoder(tolerances.loss, threads, cache)
+    encoders: dict[Loss, Encoder] = {}
 
     def made(tolerances: Tolerances, seen: Seen) -> tuple[Made, Candidate]:
+        encoder = encoders.setdefault(tolerances.loss, Encoder(tolerances.loss, threads, cache))
         ways = _walked(lambda: candidates(document, encoder, tolerances, seen, progress))
         return ways, _smallest(original, ways)
 
@@ -103,7 +106,7 @@ def _as_far_as_nothing_shows(
         return PackedFile(best.data, (), best.notes)
     judge = Judge(flat, sampler, rays, threads)
     showed: Tolerances | None = None
-    for _ in range(ROUNDS):
+    for rounds in range(ROUNDS):
         look, psnr_db = judge.look(best.data)
         if min(psnr_db) >= least_psnr_db:
             found = PackedFile(best.data, best.steps, best.notes, psnr_db)
@@ -111,19 +114,20 @@ def _as_far_as_nothing_shows(
                 return found
             _, between = made(tolerances.towards(showed), seen)
             return _smaller(found, between, judge, least_psnr_db)
-        tighter = judge.tightened(tolerances, look, ways, least_psnr_db)
+        tighter = judge.tightened(tolerances, look, ways, least_psnr_db, rounds)
         if tighter == tolerances:
             break
         tolerances, showed = tighter, tolerances
         ways, best = made(tolerances, seen)
         if not best.steps:
             break
-    return None
+    _, careful = made(CAREFUL, seen)
+    return _smaller(None, careful, judge, least_psnr_db)
 
 
-def _smaller(found: PackedFile, other: Candidate, judge: Judge, least_psnr_db: float) -> PackedFile:
-    """The other where it is, and shows no more."""
-    if not other.steps or len(other.data) >= len(found.data):
+def _smaller(found: PackedFile | None, other: Candidate, judge: Judge, least_psnr_db: float) -> PackedFile | None:
+    """The other where it is, and shows no more than it may."""
+    if not other.steps or (found and len(other.data) >= len(found.data)):
         return found
     _, psnr_db = judge.look(other.data)
     return PackedFile(other.data, other.steps, other.notes, psnr_db) if min(psnr_db) >= least_psnr_db else found

@@ -24,10 +24,10 @@ from nightproof.scenes.gltf import parse_glb
 from nightproof.scenes.views import ViewSampler
 
 Array = np.ndarray
-VIEWS, SIDE_PX, SEED = 12, 512, 0x5EE
+VIEWS, SIDE_PX, SEED = 16, 512, 0x5EE
 CELLS = 160
 """Along a side of a view: one pixel of each cell is asked what it shows."""
-PIXELS = 6144
+PIXELS = 5120
 """Looked at in each view, at most, of those that show a surface."""
 EXPOSED = 48
 """Along a side: pixels from which the exposure follows."""

@@ -70,12 +70,15 @@ ALPHA_PSNR_DB = 50.0
 """Of alpha that someone reads, through halving: edges of cut-outs move by hundredths of a texel."""
 
 
-def measured(before: Picture, after: UInt8[Array, "h w c"], use: TextureUse) -> Measured:
-    """What `after` lost, as it is seen, and from afar: grain averages out there, and bands of one value don't."""
+def measured(before: Picture, after: UInt8[Array, "h w c"], use: TextureUse, *, rounded: bool = False) -> Measured:
+    """What `after` lost, as it is seen; where values were rounded, from afar as well: grain averages out there, and
+    bands of one value don't."""
     one, other, shown = _as_seen(before.pixels), _as_seen(after), before.shown
     if shown is not None and len(one) < len(shown):
         shown = any_of(shown, 2)
     near = _measured(*_only(shown, one, other), use)
+    if not rounded:
+        return near
     mostly = None if shown is None else _averaged(shown[..., None].astype(np.float32), AFAR)[..., 0] > 0.5
     far = _measured(*_only(mostly, _averaged(one, AFAR), _averaged(other, AFAR)), use)
     return _worse(near, far, AFAR_DB)

@@ -14,10 +14,10 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool
 
 from nightproof.pipelines.packing.covered import SIDE
-from nightproof.pipelines.packing.picture import Picture, picture_of
+from nightproof.pipelines.packing.picture import Picture, Rounding, picture_of
 from nightproof.pipelines.packing.pixels import decoded, enlarged, reread, webp
 from nightproof.pipelines.packing.quality import CLOSE_DB, DB_PER_QUALITY, HIGHEST, LOWEST, lowest_that_holds
 from nightproof.pipelines.packing.texture_loss import Loss, Measured, measured, slack_at_full_size_db
@@ -28,16 +28,17 @@ REACH_DB, MORE_DB = 0.3, 0.5
 """The lossy coder's best costs much: so much less is taken for it. What counts as more than before."""
 GRAIN = 85
 """The least quality of grain that no quality holds."""
-STEPS, NORMAL_STEP = (11, 9, 7, 5, 3, 2), 7
-"""That values are rounded to before they are coded without loss, odd so that none is half-way, and the largest that
-normals are: flattened grain
-changes what is mirrored."""
+STEPS, SPARING_STEPS, NORMAL_STEP = (11, 9, 7, 5, 3), (7, 5, 3), 7
+"""That values are rounded to before they are coded without loss, odd so that none is half-way; sparing what is smooth;
+and the largest of normals: flattened grain changes what is mirrored."""
 LOSSLESS_PIXELS, HIGH = 2**18, 91
 """The lossless coder is tried as well where that costs little, or where the lossy one needs a quality above that."""
 SEARCHING, KEPT = 4, 6
 """How hard the coder tries; alpha would take it ten times as long for a per mille."""
 SMALLEST_PX = 16
 """Textures aren't halved below this side: nothing is left to save."""
+CORRECTIONS, TOO_MUCH_DB = 6, 1.0
+"""How often the whole is coded where its bands foretold it badly, and what is too good."""
 USUAL_POWER, EXACT_POWER = 1.2, 0.5
 """Of the lossy coder, where nothing is measured, and of the lossless one: bytes double within 2.5 dB and 6 dB."""
 CACHE_VERSION = b"nightproof/webp/6\n"
@@ -202,18 +203,25 @@ class TextureCoder:
         self, size: _Size, limit: Loss, least_db: float, lowest: int, tried: Tried
     ) -> tuple[Encoded | None, int]:
         """What the lowest quality makes whose margin to `limit` is enough, and that quality; None and 101 if none."""
-        quality = self._search(size, limit, least_db, lowest, tried)
-        while quality <= HIGHEST:
-            pixels = size.picture.pixels
-            method = KEPT if pixels.shape[2] == 3 else SEARCHING
+        quality, found = self._search(size, limit, least_db, lowest, tried), None
+        pixels = size.picture.pixels
+        method = KEPT if pixels.shape[2] == 3 else SEARCHING
+        for _ in range(CORRECTIONS):
+            if quality > HIGHEST:
+                break
             data = webp(pixels, lossless=False, quality=quality, method=method)
-            found = self._measured(size.picture, data)
-            missing_db = least_db - found.margin_db(limit)
+            loss = self._measured(size.picture, data)
+            missing_db = least_db - loss.margin_db(limit)
             if missing_db <= CLOSE_DB:
-                kept_db = min(found.margin_db(self._loss), size.slack_db)
-                return Encoded(data, kept_db, self._reach_db(tried), self._power(tried, quality)), quality
-            quality += max(1, round(missing_db / DB_PER_QUALITY / 2))
-        return None, HIGHEST + 1
+                kept_db = min(loss.margin_db(self._loss), size.slack_db)
+                found = Encoded(data, kept_db, self._reach_db(tried), self._power(tried, quality)), quality
+            elif found:
+                break  # a step too far back
+            step = missing_db / DB_PER_QUALITY / 2
+            if -TOO_MUCH_DB < missing_db <= CLOSE_DB or quality + step < lowest:
+                break
+            quality += max(1, round(step)) if missing_db > 0 else min(-1, round(step))
+        return found or (None, HIGHEST + 1)
 
     def _search(self, size: _Size, limit: Loss, least_db: float, lowest: int, tried: Tried) -> int:
         """The quality by bands, nearly: `_lossy` says the rest."""
@@ -242,8 +250,10 @@ class TextureCoder:
         return 10 * math.log10(many / few) / gained_db
 
     def _lossless(self, size: _Size, least_db: float, above_db: float, tried: Tried) -> Encoded:
-        pixels, kept_db = self._coarsened(size.picture, least_db, above_db)
-        data = webp(pixels, lossless=True, quality=80, method=SEARCHING)
+        """Its chroma is not halved, which normals can't bear. Of the roundings that hold, the smaller by bands."""
+        ways = self._roundings(size.picture, least_db, above_db)
+        way, kept_db = min(ways, key=lambda each: len(self._exact(size.bands, each[0]))) if len(ways) > 1 else ways[0]
+        data = self._exact(size.picture, way)
         return Encoded(data, min(kept_db, size.slack_db), self._reach_db(tried), EXACT_POWER)
 
     def _lossless_pays(self, size: _Size, found: Encoded, quality: int) -> bool:
@@ -252,27 +262,38 @@ class TextureCoder:
             return True
         if quality <= HIGH and found.kept_db >= 0:
             return False
-        coarse, _ = self._coarsened(size.bands, found.kept_db, -math.inf)
-        exact = webp(coarse, lossless=True, quality=80, method=SEARCHING)
-        return len(exact) < len(webp(size.bands.pixels, lossless=False, quality=quality, method=SEARCHING))
+        ways = self._roundings(size.bands, found.kept_db, -math.inf)
+        lossy = webp(size.bands.pixels, lossless=False, quality=quality, method=SEARCHING)
+        return min(len(self._exact(size.bands, way)) for way, _ in ways) < len(lossy)
 
-    def _coarsened(self, picture: Picture, least_db: float, above_db: float) -> tuple[UInt8[Array, "h w c"], float]:
-        """Values rounded to the coarsest step that holds, alpha as it is, and the margin: what the lossless coder is
-        handed; the best that is above, where none holds. Its chroma is not halved, which normals can't bear."""
-        kept = (
-            128 if "normal" in self._work.use.kinds else 0
-        )  # 127.5 is zero: 128 stays what it is, and flat stays flat
-        pixels = picture.pixels
-        values = pixels[..., :3].astype(np.float32) - kept
-        best: tuple[Array, float] = (pixels, -math.inf)
-        for step in (step for step in STEPS if not kept or step <= NORMAL_STEP):
-            rounded = pixels.copy()
-            rounded[..., :3] = np.clip(np.rint(values / step) * step + kept, 0, 255)
-            margin_db = measured(picture, rounded, self._work.use).margin_db(self._loss)
-            if margin_db >= least_db:
-                return rounded, margin_db
-            best = max(best, (rounded, margin_db), key=lambda each: each[1])
-        return best if best[1] > above_db + MORE_DB > -math.inf else (pixels, math.inf)
+    def _roundings(self, picture: Picture, least_db: float, above_db: float) -> list[tuple[Rounding, float]]:
+        """Of each way of rounding the coarsest that holds, and its margin; where none does the best that is above what
+        there was, or the very values."""
+        found: list[tuple[Rounding, float]] = []
+        best: tuple[Rounding, float] = (Rounding(1), math.inf)
+        best_db = above_db + MORE_DB
+        for steps, sparing in ((self._steps, False), (SPARING_STEPS, True)):
+            for way in (Rounding(step, sparing) for step in steps):
+                pixels = way.of(picture.pixels, self._middle)
+                margin_db = measured(picture, pixels, self._work.use, rounded=True).margin_db(self._loss)
+                if margin_db >= least_db:
+                    found.append((way, margin_db))
+                    break
+                if margin_db > best_db > -math.inf:
+                    best, best_db = (way, margin_db), margin_db
+        return found or [best]
+
+    @property
+    def _steps(self) -> tuple[int, ...]:
+        return tuple(step for step in STEPS if not self._middle or step <= NORMAL_STEP)
+
+    @property
+    def _middle(self) -> int:
+        """127.5 is zero of a normal: 128 stays what it is, and flat stays flat."""
+        return 128 if "normal" in self._work.use.kinds else 0
+
+    def _exact(self, picture: Picture, way: Rounding) -> bytes:
+        return webp(way.of(picture.pixels, self._middle), lossless=True, quality=80, method=SEARCHING)
 
     def _measured(self, picture: Picture, data: bytes) -> Measured:
         return measured(picture, reread(data, picture.pixels.shape[2]), self._work.use)
