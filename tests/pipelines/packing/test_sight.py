@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nightproof.pipelines.packing.judge import Judge
 from nightproof.pipelines.packing.pack import LEAST_PSNR_DB, pack
 from nightproof.pipelines.packing.simplify import Shape, shared_places, simplified
 from nightproof.pipelines.packing.texture_loss import Loss
@@ -156,6 +157,33 @@ def test_places_where_two_parts_meet_are_found_whatever_the_sign_of_zero():
     other = np.array([[-0.0, 0, 0], [5, 0, 0], [2, 0, 0]], np.float32)
     first, second = shared_places([one, other])
     assert first.tolist() == [True, False, True] and second.tolist() == [True, False, True]
+
+
+def grainy_ball() -> bytes:
+    """Saturated grain on a ball: the lossy coder shows at first, so that rounds follow."""
+    grain = np.random.default_rng(3).integers(0, 256, (512, 512, 3)).astype(np.uint8)
+    return glb_of(*ball(40), image=png(grain))
+
+
+def test_what_was_cached_when_it_was_killed_changes_no_byte(tmp_path):
+    """What a run leaves behind depends on where it was killed; what comes out must not."""
+    source, cache, least_psnr_db = grainy_ball(), tmp_path / "cache", 47.0
+    whole = seen(source, cache=cache, least_psnr_db=least_psnr_db)
+    kept = sorted(cache.glob("*.webp"), key=lambda place: place.stat().st_mtime_ns)
+    assert len(kept) >= 2 and min(whole.psnr_db) >= least_psnr_db, "tightened at least once"
+    for place in kept[1:]:
+        place.unlink()
+    assert seen(source, cache=cache, least_psnr_db=least_psnr_db).data == whole.data
+    kept[0].unlink()
+    assert seen(source, threads=3, least_psnr_db=least_psnr_db).data == whole.data
+
+
+def test_where_tightening_fails_the_careful_way_is_taken(monkeypatch):
+    monkeypatch.setattr(Judge, "tightened", lambda self, tolerances, *rest: tolerances)
+    source = glb_of(*ball())
+    packed = seen(source, tolerances=Tolerances(shape_px=40.0))
+    assert packed.steps and "simplification" not in packed.steps
+    assert min(packed.psnr_db) >= LEAST_PSNR_DB and len(packed.data) < len(source)
 
 
 def test_the_same_bytes_for_any_number_of_threads():

@@ -13,7 +13,7 @@ from PIL import Image
 
 from nightproof.pipelines.packing.covered import SIDE, shown_cells
 from nightproof.pipelines.packing.draft import Draft
-from nightproof.pipelines.packing.picture import Picture, any_of, picture_of
+from nightproof.pipelines.packing.picture import Picture, Rounding, any_of, picture_of
 from nightproof.pipelines.packing.pixels import reread
 from nightproof.pipelines.packing.quality import CLOSE_DB, HIGHEST, NEAR, lowest_that_holds
 from nightproof.pipelines.packing.texture_loss import Loss, measured
@@ -102,8 +102,22 @@ def test_bands_of_one_value_count_more_than_grain_of_the_same_error():
     noisy = np.clip(np.rint(slope + np.random.default_rng(1).normal(scale=rms, size=slope.shape)), 0, 255).astype(
         np.uint8
     )
-    steps, noise = (measured(Picture(before), after, COLOR).color_psnr_db for after in (stepped, noisy))
+    steps, noise = (measured(Picture(before), after, COLOR, rounded=True).color_psnr_db for after in (stepped, noisy))
     assert steps < noise - 3
+
+
+@pytest.mark.parametrize("middle", [0, 128])
+def test_rounding_keeps_the_middle_and_sparing_it_keeps_slopes(middle):
+    pixels = np.random.default_rng(7).integers(0, 256, (64, 64, 4)).astype(np.uint8)
+    pixels[:, :, 0] = middle
+    pixels[20:50, 20:50] = 128 + (np.arange(30) // 4)[:, None, None]
+    plain, sparing = Rounding(5).of(pixels, middle), Rounding(5, sparing=True).of(pixels, middle)
+    for rounded in (plain, sparing):
+        assert (rounded[..., 3] == pixels[..., 3]).all() and (rounded[:20, :, 0] == middle).all()
+        assert np.abs(rounded.astype(int) - pixels).max() <= 2 + (middle == 0)  # the last step is cut off at 255
+    assert (sparing[21:49, 21:49] == pixels[21:49, 21:49]).all()
+    assert not (plain[21:49, 21:49] == pixels[21:49, 21:49]).all()
+    assert Rounding(1).of(pixels) is pixels
 
 
 def test_what_is_not_shown_is_filled_and_what_is_shown_stays():

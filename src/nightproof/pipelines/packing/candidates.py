@@ -80,7 +80,7 @@ def candidates(
         tidy.merge_equal(geometry)
         tidy.drop_unread_attributes(geometry)
         maker = redraco.attribute if redraco else None
-        step, made = GeometryStep(geometry, sizes, leeways, tolerances.more_bits, maker), names
+        step, made = GeometryStep(geometry, sizes, leeways, tolerances.more_bits, maker, seen.units_per_px), names
         if step.run():
             made = (*made, "geometry")
         if step.simplified:

@@ -28,6 +28,8 @@ from nightproof.pipelines.packing.units import Part, Place, Unit, find_units, pr
 POSITION_BITS = 14
 """Positions resolve at least this fraction of a mesh's extent: a twentieth of a pixel where it fills a screen."""
 FINEST_POSITION_BITS = 18
+GRID_PX = 0.35
+"""Where it is known how near one comes, no grid is finer than this part of a pixel there."""
 EDGE_FRACTION = 0.02
 """… and this fraction of its short edges, so that small parts of large meshes keep their shape."""
 EDGE_PERCENTILE = 10
@@ -128,11 +130,14 @@ class GeometryStep:
         leeways: Mapping[Part, Leeway] | None = None,
         more_bits: Mapping[Part, int] | None = None,
         attribute: AttributeMaker | None = None,
+        units_per_px: Mapping[int, float] | None = None,
     ) -> None:
         """By mesh and primitive: what simplification may do (others keep every vertex), and by how many bits its grids
         are finer than usual."""
         self._attribute = attribute or (lambda _, *described: streams.attribute(*described))
         self._more_bits = more_bits or {}
+        self._units_per_px = units_per_px or {}
+        """Of meshes that are seen: at the nearest sensible view."""
         self.simplified: set[Part] = set()
         """Parts that lost triangles."""
         self._draft = draft
@@ -155,6 +160,8 @@ class GeometryStep:
         for place in (place for unit in units for place in unit.places):
             positions = self._draft.document.floats(place.value["attributes"]["POSITION"])
             step = position_step(positions, self._indices(place, len(positions)))
+            if place.mesh in self._units_per_px and "JOINTS_0" not in place.value["attributes"]:
+                step = max(step, power_of_two(GRID_PX * self._units_per_px[place.mesh]))
             step *= 2.0 ** -self._more_bits.get(place.part, 0)
             steps[place.mesh] = min(step, steps.get(place.mesh, math.inf))
         return steps

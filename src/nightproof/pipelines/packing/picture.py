@@ -11,6 +11,8 @@ from jaxtyping import Bool, Float32, Int16, UInt8
 from nightproof.pipelines.packing.pixels import halved
 
 Array = np.ndarray
+FEW_COLORS = 0.02
+"""Colours per texel: photographs have more, drawings fewer."""
 BAND, BANDED_PIXELS = 64, 2**20
 """Pictures of so many pixels are tried by bands of so many rows first."""
 
@@ -27,6 +29,12 @@ class Picture:
     def size(self) -> int:
         """Texels."""
         return self.pixels.shape[0] * self.pixels.shape[1]
+
+    @property
+    def is_flat(self) -> bool:
+        """Of few colours, as palettes and painted areas are."""
+        packed = self.pixels[..., :3].astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)
+        return len(np.unique(packed)) < FEW_COLORS * self.size
 
     def halved(self, kinds: Set[str]) -> Picture | None:
         """None where a side is odd."""

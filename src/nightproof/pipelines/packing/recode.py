@@ -103,10 +103,11 @@ def _name_webp(draft: Draft) -> None:
 
 
 def texture_sizes(draft: Draft) -> dict[int, int]:
-    """Longer side of each texture, texels."""
+    """Longer side of each texture, texels, as it is by now."""
     result = {}
     for index, texture in enumerate(draft.json.get("textures", [])):
-        sides = [image_size(draft.document.image(image)[0]) for image in sources(texture)]
+        found = [draft.images.get(image) or draft.document.image(image) for image in sources(texture)]
+        sides = [image_size(bytes(data)) for data, _ in found]
         result[index] = max(sides, default=1024)
     return result
 

@@ -257,10 +257,10 @@ class TextureCoder:
         return Encoded(data, min(kept_db, size.slack_db), self._reach_db(tried), EXACT_POWER)
 
     def _lossless_pays(self, size: _Size, found: Encoded, quality: int) -> bool:
-        """Likely where pictures are small, or where the lossy coder labours; asked of the bands of large ones."""
+        """Likely where pictures are small or flat or the lossy coder labours; asked of the bands of large ones."""
         if size.picture.size <= LOSSLESS_PIXELS:
             return True
-        if quality <= HIGH and found.kept_db >= 0:
+        if quality <= HIGH and found.kept_db >= 0 and not size.bands.is_flat:
             return False
         ways = self._roundings(size.bands, found.kept_db, -math.inf)
         lossy = webp(size.bands.pixels, lossless=False, quality=quality, method=SEARCHING)
