@@ -55,7 +55,9 @@ class Judge:
         """Less of what showed, where that costs the fewest bytes; after some `rounds`, more than is needed."""
         allowed = squared_error(least_psnr_db)
         errors = {view: error for view, error in self._sight.errors(look).items() if error > allowed}
-        for (kind, key), factor in shares(self._claims(look, made, errors), AIM ** (1 + rounds / 2) * allowed).items():
+        for (kind, key), factor in shares(
+            self._claims(tolerances, look, made, errors), AIM ** (1 + rounds / 2) * allowed
+        ).items():
             if factor > ALIKE:
                 continue
             if kind == "image":
@@ -66,8 +68,10 @@ class Judge:
                 tolerances = tolerances.with_bits(key, factor).with_shape(key, 0.0)
         return tolerances
 
-    def _claims(self, look: Look, made: Made, errors: dict[int, float]) -> dict[tuple[str, Any], Claim]:
-        """What each is to blame for adds up to what was seen."""
+    def _claims(
+        self, tolerances: Tolerances, look: Look, made: Made, errors: dict[int, float]
+    ) -> dict[tuple[str, Any], Claim]:
+        """What each is to blame for adds up to what was seen; parts that have nothing left to give are left out."""
         replaced = {image: _pixels(found.data) for image, found in made.images.items() if found.data}
         plain = self._sight.look_with(replaced, errors)
         shapes = {view: self._sight.blame(view, plain, look)[0] for view in errors}
@@ -75,7 +79,8 @@ class Judge:
         alone = {image: self._errors(image, made, tuple(errors)) for image in sorted(set().union(*counted.values()))}
         found: dict[tuple[str, Any], dict[int, float]] = defaultdict(dict)
         for view, error in errors.items():
-            blame: dict[tuple[str, Any], float] = {("part", part): value for part, value in shapes[view].items()}
+            left = {part: value for part, value in shapes[view].items() if not tolerances.spent(part)}
+            blame: dict[tuple[str, Any], float] = {("part", part): value for part, value in left.items()}
             blame |= {("image", image): alone[image][view] for image in sorted(counted[view])}
             scale = error / max(sum(blame.values()), 1e-12)
             for key, value in blame.items():
