@@ -251,10 +251,22 @@ class TextureCoder:
 
     def _lossless(self, size: _Size, least_db: float, above_db: float, tried: Tried) -> Encoded:
         """Its chroma is not halved, which normals can't bear. Of the roundings that hold, the smaller by bands."""
-        ways = self._roundings(size.picture, least_db, above_db)
-        way, kept_db = min(ways, key=lambda each: len(self._exact(size.bands, each[0]))) if len(ways) > 1 else ways[0]
+        way, kept_db = self._smallest(size.bands, self._roundings(size.bands, least_db, above_db))
+        if size.bands is not size.picture:
+            foretold_db, kept_db = kept_db, self._margin_db(size.picture, way)
+            if kept_db < min(least_db, foretold_db) - CLOSE_DB:
+                way, kept_db = self._smallest(size.bands, self._roundings(size.picture, least_db, above_db))
         data = self._exact(size.picture, way)
         return Encoded(data, min(kept_db, size.slack_db), self._reach_db(tried), EXACT_POWER)
+
+    def _smallest(self, bands: Picture, ways: list[tuple[Rounding, float]]) -> tuple[Rounding, float]:
+        return min(ways, key=lambda each: len(self._exact(bands, each[0]))) if len(ways) > 1 else ways[0]
+
+    def _margin_db(self, picture: Picture, way: Rounding) -> float:
+        if way.step == 1:
+            return math.inf
+        pixels = way.of(picture.pixels, self._middle)
+        return measured(picture, pixels, self._work.use, rounded=True).margin_db(self._loss)
 
     def _lossless_pays(self, size: _Size, found: Encoded, quality: int) -> bool:
         """Likely where pictures are small or flat or the lossy coder labours; asked of the bands of large ones."""
@@ -274,8 +286,7 @@ class TextureCoder:
         best_db = above_db + MORE_DB
         for steps, sparing in ((self._steps, False), (SPARING_STEPS, True)):
             for way in (Rounding(step, sparing) for step in steps):
-                pixels = way.of(picture.pixels, self._middle)
-                margin_db = measured(picture, pixels, self._work.use, rounded=True).margin_db(self._loss)
+                margin_db = self._margin_db(picture, way)
                 if margin_db >= least_db:
                     found.append((way, margin_db))
                     break
