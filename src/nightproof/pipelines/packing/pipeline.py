@@ -25,7 +25,7 @@ CODED = frozenset({"KHR_texture_basisu"})
 
 class PackingPipeline:
     name = "packing"
-    version = "2"
+    version = "3"
 
     def estimate(self, scene: Scene, analysis: Analysis) -> Estimate | Unsuitable:
         """From bytes, triangles and texels: what is already coded stays, the rest shrinks as the shared scenes did."""
