@@ -14,6 +14,7 @@ from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_uses import TextureUse, image_uses, sources
 from nightproof.pipelines.packing.textures import Asked, Encoded, TextureCoder, Work
 from nightproof.scenes.declared import declare
+from nightproof.scenes.gltf import sniff_mime
 
 WEBP = "EXT_texture_webp"
 RECODED = ("image/png", "image/jpeg", "image/webp")
@@ -115,6 +116,8 @@ def load_images(draft: Draft) -> None:
     """Every image that stays as it is, found by its old index before pruning moved it."""
     for index, image in enumerate(draft.json.get("images", [])):
         if index not in draft.images and "bufferView" in image:
-            draft.images[index] = (bytes(draft.document.buffer_view(image["bufferView"])), image["mimeType"])
+            data, said = bytes(draft.document.buffer_view(image["bufferView"])), image.get("mimeType", "")
+            draft.images[index] = (data, said or sniff_mime(data))
         elif index not in draft.images:
-            draft.images[index] = draft.document._fetch(image["uri"], f"/images/{index}/uri")
+            data, told = draft.document._fetch(image["uri"], f"/images/{index}/uri")
+            draft.images[index] = (data, image.get("mimeType") or told or sniff_mime(data))
