@@ -1,6 +1,6 @@
 """Mutated scenes: each is read, or refused with one typed error, in time and in bounds.
 
-    python benchmarks/mutations.py ../shared/scenes [--count 10000] [--seed 0] [--pack]
+    python benchmarks/mutations.py [FOLDER] [--count 10000] [--seed 0] [--pack]
 
 Every mutant is opened, every accessor decoded, the scene flattened and recorded in a child process whose memory is
 bounded. With `--pack` they are packed and looked at as `optimize` does it, and what comes out is loaded; those that
@@ -241,13 +241,15 @@ def run(paths: list[Path], seeds: list[int], pack_too: bool) -> list[Result]:
 
 
 def main() -> int:
+    from workloads.shared_scenes import SHARED, scenes_of  # tests import the rest of this file from elsewhere
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=SHARED)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pack", action="store_true")
     asked = parser.parse_args()
-    scenes = sorted(asked.folder.glob("*.glb"))
+    scenes = scenes_of(asked.folder)
     paths = [scenes[i % len(scenes)] for i in range(asked.count)]
     order = sorted(range(asked.count), key=lambda i: (paths[i].name, i))  # one child, one scene: memory is told apart
     results = run([paths[i] for i in order], [asked.seed * 1_000_003 + i for i in order], asked.pack)
