@@ -54,7 +54,9 @@ class Encoder:
         each = {i: asked.get(i) for i in coders}
         new = [i for i in coders if (i, each[i]) not in self._done]
         with ThreadPoolExecutor(self._threads) as pool:
-            made = pool.map(lambda i: coders[i].encoded(each[i]), new)
+            # What a thread of its own has freed stays its own: with one, memory was held that nobody used.
+            spread = pool.map if self._threads > 1 else map
+            made = spread(lambda i: coders[i].encoded(each[i]), new)
             for done, (index, found) in enumerate(zip(new, made, strict=True), 1):
                 self._done[index, each[index]] = found
                 progress(done / len(new))
