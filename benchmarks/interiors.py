@@ -3,9 +3,10 @@
 python benchmarks/interiors.py [room.glb more.glb …] [--outputs A,B,C] [--policy standard] [--environment room=sky …]
 
 Without a name our own gallery is baked. Every output is shown as a viewer shows it that does nothing else: B without
-reflections, C with its loader. References are the mean of two denoised halves; `self` is the SSIM of one half with the other. VMAF is that of the second frame of
-`--segments` camera paths. `--set light_texels=100000` changes any field of the bake's settings; `--keep FOLDER` keeps
-the files and the references, so that a second run carries on where the first stopped.
+reflections, C with its loader. References are the mean of two denoised halves; `self` is the SSIM of one half with the
+other. VMAF is that of the second frame of `--segments` camera paths. `--set light_texels=100000` changes any field of
+the bake's settings; `--keep FOLDER` keeps the files and the references, so that a second run carries on where the first
+stopped.
 """
 
 from __future__ import annotations
