@@ -14,9 +14,9 @@ from PIL import Image
 from nightproof.pipelines.packing.covered import SIDE, shown_cells
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.picture import Picture, Rounding, any_of, picture_of
-from nightproof.pipelines.packing.pixels import reread
+from nightproof.pipelines.packing.pixels import halved, reread
 from nightproof.pipelines.packing.quality import CLOSE_DB, HIGHEST, NEAR, lowest_that_holds
-from nightproof.pipelines.packing.texture_loss import Loss, measured
+from nightproof.pipelines.packing.texture_loss import Loss, measured, slack_at_full_size_db
 from nightproof.pipelines.packing.texture_uses import TextureUse
 from nightproof.pipelines.packing.textures import Asked, TextureCoder, Work
 from nightproof.scenes.gltf import parse_glb, write_glb
@@ -239,3 +239,37 @@ def test_blocks_of_which_any_part_is_shown():
     cells = np.zeros((8, 8), bool)
     cells[3, 5] = True
     assert np.argwhere(any_of(cells, 4)).tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("kinds", [{"color"}, {"normal"}, {"data"}])
+@pytest.mark.parametrize("height", [1024, 1340])
+def test_what_is_measured_by_bands_is_what_the_whole_picture_lost(monkeypatch, kinds, height):
+    """A band's errors are summed, not averaged: a loss in one band counts by its texels."""
+    from nightproof.pipelines.packing import pixels as bands_of
+
+    random = np.random.default_rng(3)
+    before = random.integers(0, 256, (height, 1024, 3), np.uint8)
+    after = before.copy()
+    after[40:90] = np.clip(after[40:90].astype(int) + random.integers(-9, 10, (50, 1024, 3)), 0, 255)
+    shown = np.zeros((height, 1024), bool)
+    shown[: height // 2, 100:] = True
+    use = TextureUse(frozenset(kinds), frozenset("rgb"))
+    cells = [None, shown]
+    made = [measured(Picture(before, some), after, use) for some in cells]
+    slacks = [slack_at_full_size_db(Picture(before, some), after, use, Loss()) for some in cells]
+    small = halved(before, kinds)
+    monkeypatch.setattr(bands_of, "BAND_ROWS", 1 << 20)
+    for i, some in enumerate(cells):
+        whole = measured(Picture(before, some), after, use)
+        for name in ("color_psnr_db", "data_psnr_db", "normal_rms_deg"):
+            assert getattr(made[i], name) == pytest.approx(getattr(whole, name), rel=1e-6)
+        assert slacks[i] == pytest.approx(slack_at_full_size_db(Picture(before, some), after, use, Loss()), rel=1e-6)
+    assert np.array_equal(small, halved(before, kinds))
+
+
+def test_a_coder_holds_no_texels_between_its_encodings():
+    data = png(np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8))
+    coder = TextureCoder(data, Work(TextureUse(frozenset({"color"}), frozenset("rgb")), 4.0), Loss())
+    first = coder.encoded()
+    assert all(not {"picture", "bands"} & vars(size).keys() for size in coder._sizes)
+    assert coder.encoded() == first

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, UInt32
 
 from nightproof.kernels.bake import cover
 from nightproof.pipelines.packing.draft import Draft
-from nightproof.pipelines.packing.geometry import materials_of, texture_infos
+from nightproof.pipelines.packing.geometry import materials_of, streams_error, texture_infos
 from nightproof.pipelines.packing.texture_uses import sources
 from nightproof.pipelines.packing.units import Place, primitives
 
@@ -94,6 +94,8 @@ def triangles_of(draft: Draft, place: Place, count: int) -> UInt32[Array, "t 3"]
         found = draft.document.accessor(place.value["indices"]).astype(np.uint32)
     else:
         found = np.arange(count, dtype=np.uint32)
+    if found.max(initial=0) >= count:
+        raise streams_error(place)
     return found[: len(found) - len(found) % 3].reshape(-1, 3)
 
 

@@ -14,6 +14,7 @@ from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_uses import TextureUse, image_uses, sources
 from nightproof.pipelines.packing.textures import Asked, Encoded, TextureCoder, Work
 from nightproof.scenes.declared import declare
+from nightproof.scenes.gltf import sniff_mime
 
 WEBP = "EXT_texture_webp"
 RECODED = ("image/png", "image/jpeg", "image/webp")
@@ -53,7 +54,9 @@ class Encoder:
         each = {i: asked.get(i) for i in coders}
         new = [i for i in coders if (i, each[i]) not in self._done]
         with ThreadPoolExecutor(self._threads) as pool:
-            made = pool.map(lambda i: coders[i].encoded(each[i]), new)
+            # What a thread of its own has freed stays its own: with one, memory was held that nobody used.
+            spread = pool.map if self._threads > 1 else map
+            made = spread(lambda i: coders[i].encoded(each[i]), new)
             for done, (index, found) in enumerate(zip(new, made, strict=True), 1):
                 self._done[index, each[index]] = found
                 progress(done / len(new))
@@ -116,6 +119,8 @@ def load_images(draft: Draft) -> None:
     """Every image that stays as it is, found by its old index before pruning moved it."""
     for index, image in enumerate(draft.json.get("images", [])):
         if index not in draft.images and "bufferView" in image:
-            draft.images[index] = (bytes(draft.document.buffer_view(image["bufferView"])), image["mimeType"])
+            data, said = bytes(draft.document.buffer_view(image["bufferView"])), image.get("mimeType", "")
+            draft.images[index] = (data, said or sniff_mime(data))
         elif index not in draft.images:
-            draft.images[index] = draft.document._fetch(image["uri"], f"/images/{index}/uri")
+            data, told = draft.document._fetch(image["uri"], f"/images/{index}/uri")
+            draft.images[index] = (data, image.get("mimeType") or told or sniff_mime(data))

@@ -181,9 +181,11 @@ def _animation_pointers(document: dict[str, Any]) -> tuple[list[Reference], dict
         text = str(holder[key])
         match = POINTER.match(text)
         array = match["array"] if match else ""
-        if match and array in RENUMBERED and int(match["index"]) < len(document.get(array, ())):
+        counted = array == "nodes" or array in RENUMBERED
+        there = match is not None and counted and int(match["index"]) < len(document.get(array, ()))
+        if there and array != "nodes":
             known.append(Reference(holder, key, array))
-        elif array in RENUMBERED or (array not in document and not text.startswith("/extensions/")):
+        elif (counted and not there) or (array not in document and not text.startswith("/extensions/")):
             strange[f"animation pointer {text!r:.40}"] = [int(n) for n in re.findall(r"\d{1,9}", text)]
     return known, strange
 

@@ -9,8 +9,9 @@ import hashlib
 import math
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -109,13 +110,22 @@ Tried = dict[int, tuple[Measured, int]]
 
 @dataclass
 class _Size:
-    """An image at one size, and what is known of its codings."""
+    """An image at one size, and what is known of its codings. Its texels are made when they are asked for."""
 
-    picture: Picture
+    make: Callable[[], Picture]
     slack_db: float
     """How far it stays from what may be lost by halving."""
     known: Tried = field(default_factory=dict)
     """Saves work and decides nothing: what was asked before must not change what is made."""
+
+    @cached_property
+    def picture(self) -> Picture:
+        return self.make()
+
+    def forget_texels(self) -> None:
+        """Until they are asked for again."""
+        for name in ("picture", "bands"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def bands(self) -> Picture:
@@ -135,11 +145,13 @@ class TextureCoder:
             stored = place.read_bytes()
             return Encoded(stored[24:] or None, *struct.unpack("<ddd", stored[:24]))
         made = self._encode(asked)
+        for size in self._sizes:
+            size.forget_texels()
         if place:
             place.parent.mkdir(parents=True, exist_ok=True)
-            partial = place.with_suffix(f".{os.getpid()}.part")
-            partial.write_bytes(struct.pack("<ddd", made.kept_db, made.reach_db, made.power) + (made.data or b""))
-            partial.replace(place)
+            part = place.with_suffix(f".{os.getpid()}.part")
+            part.write_bytes(struct.pack("<ddd", made.kept_db, made.reach_db, made.power) + (made.data or b""))
+            part.replace(place)
         return made
 
     def _place(self, asked: Asked | None) -> Path | None:
@@ -170,16 +182,14 @@ class TextureCoder:
     @cached_property
     def _sizes(self) -> list[_Size]:
         """From the largest that is worth keeping to the smallest that comes back; none where the image must stay."""
-        use, spare = self._work.use, self._work.spare
-        pixels = decoded(self._data, "a" in use.channels)
-        if pixels is None:
+        picture, spare, first = self._whole(), self._work.spare, 0
+        if picture is None:
             return []
-        picture = picture_of(pixels, self._work.shown)
         if spare is None:
-            return [_Size(picture, math.inf)]
+            return [_Size(partial(self._at, 0), math.inf)]
         while spare >= 2 and (smaller := self._halved(picture)) is not None:
-            picture, spare = smaller, spare / 2
-        seen, found = picture, [_Size(picture, math.inf)]
+            picture, spare, first = smaller, spare / 2, first + 1
+        seen, found = picture, [_Size(partial(self._at, first), math.inf)]
         while (smaller := self._halved(picture)) is not None:
             some = picture.bands()  # most large pictures end there, at a quarter of the cost
             if some is not picture and self._slack(some, self._halved(some)) < 0:
@@ -187,8 +197,19 @@ class TextureCoder:
             if (slack := self._slack(seen, smaller)) < 0:
                 break
             picture = smaller
-            found.append(_Size(picture, slack))
+            found.append(_Size(partial(self._at, first + len(found)), slack))
         return found
+
+    def _whole(self) -> Picture | None:
+        pixels = decoded(self._data, "a" in self._work.use.channels)
+        return None if pixels is None else picture_of(pixels, self._work.shown)
+
+    def _at(self, halvings: int) -> Picture:
+        picture = self._whole()
+        for _ in range(halvings):
+            picture = picture and self._halved(picture)
+        assert picture is not None  # it was made before
+        return picture
 
     def _halved(self, picture: Picture) -> Picture | None:
         return None if min(picture.pixels.shape[:2]) <= SMALLEST_PX else picture.halved(self._work.use.kinds)
