@@ -4,8 +4,8 @@
 
 Every .glb below FOLDER (default: the shared scenes beside the clone) packed without levels and with them. Each level is
 looked at beside the mesh it stands in for, alone in studio light, from five sides, as large in a view of
-1920 × 1080 pixels as its screen coverage says; the PSNR counts the pixels that show either. Exit code: how many levels
-are below 40 dB.
+1920 × 1080 pixels as its screen coverage says; the PSNR is over the disc of the bounding sphere. Exit code: how many
+levels are below 40 dB.
 """
 
 from __future__ import annotations

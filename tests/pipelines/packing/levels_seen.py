@@ -21,7 +21,6 @@ HEIGHT_PX, WIDTH_PX = 1080, 1920
 FOCAL_PX = HEIGHT_PX / 2 / np.tan(np.radians(60) / 2)
 SIDES = ((0.5, 0.3, 1.0), (-1.0, 0.4, 0.2), (0.2, 1.0, 0.1), (-0.6, -0.3, -1.0), (1.0, -0.2, -0.3))
 """Others than packing looks from."""
-SURFACE = 0.01
 SUPERSAMPLES = 4
 
 
@@ -54,7 +53,7 @@ def triangles_of(document: GltfDocument, mesh: int) -> int:
 
 
 def psnr_db(document: GltfDocument, host: int, level: int, coverage: float) -> list[float]:
-    """From each side: the level beside its host, as large as `coverage` says, over the pixels of either."""
+    """From each side: the level beside its host, as large as `coverage` says, over the disc of the bounding sphere."""
     flats = [alone(document, mesh) for mesh in (host, level)]
     lower, upper = flats[0].positions.min(axis=0), flats[0].positions.max(axis=0)
     middle = (lower.astype(float) + upper) / 2
@@ -68,9 +67,9 @@ def psnr_db(document: GltfDocument, host: int, level: int, coverage: float) -> l
         camera = look_at(eye, middle, yfov_rad=2 * np.arctan(side / 2 / FOCAL_PX), width_px=side, height_px=side)
         one, other = (previewer.picture(camera, supersamples=SUPERSAMPLES) for previewer in previewers)
         exposure = auto_exposure([one.color])
-        surface = (one.coverage > SURFACE) | (other.coverage > SURFACE)
-        first, second = (to_display(shown.color, exposure)[surface].astype(float) for shown in (one, other))
-        found.append(10 * np.log10(255.0**2 / max(float(((first - second) ** 2).mean()), 1e-6)))
+        first, second = (to_display(shown.color, exposure).astype(float) for shown in (one, other))
+        squared = ((first - second) ** 2).mean(axis=2).sum() / (coverage * HEIGHT_PX * WIDTH_PX)
+        found.append(float(10 * np.log10(255.0**2 / max(squared, 1e-6))))
     return found
 
 

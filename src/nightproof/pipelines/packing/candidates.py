@@ -11,7 +11,7 @@ from nightproof.pipelines.packing.geometry import GeometryStep
 from nightproof.pipelines.packing.instancing import instance_nodes
 from nightproof.pipelines.packing.joining import join_primitives
 from nightproof.pipelines.packing.layout import assemble
-from nightproof.pipelines.packing.lods import LevelsAsked, add_levels
+from nightproof.pipelines.packing.lods import TRIED_LEVELS, LevelsAsked, add_levels
 from nightproof.pipelines.packing.recode import Encoder, SeenTextures, load_images, recode_images, texture_sizes
 from nightproof.pipelines.packing.redraco import Redraco
 from nightproof.pipelines.packing.resample import resample_animations
@@ -82,7 +82,7 @@ def candidates(
     images = recode_images(textured, encoder, seen.textures, tolerances.of_image, told)
     names = ("textures",) if images else ()
     sizes = texture_sizes(textured)
-    leeways, most = leeways_of(document, tolerances, seen), levels.most if levels else 0
+    leeways, coarser = leeways_of(document, tolerances, seen), TRIED_LEVELS if levels else 0
     progress(0.7, "geometry")
     found: list[Candidate] = []
     simplified: set[Part] = set()
@@ -90,7 +90,7 @@ def candidates(
         tidy.merge_equal(geometry)
         tidy.drop_unread_attributes(geometry)
         maker = redraco.attribute if redraco else None
-        step, made = GeometryStep(geometry, sizes, leeways, tolerances.more_bits, maker, most), names
+        step, made = GeometryStep(geometry, sizes, leeways, tolerances.more_bits, maker, coarser), names
         if step.run():
             made = (*made, "geometry")
         if step.simplified:

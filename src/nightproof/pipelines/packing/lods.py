@@ -39,6 +39,8 @@ from nightproof.scenes.flat import Environment
 from nightproof.scenes.gltf import parse_glb
 from nightproof.scenes.nodes import LOD, SCREEN_COVERAGE
 
+TRIED_LEVELS = 4
+"""Each with twice the error of the one before. Those that are useful are taken from the finest on."""
 LEAST_TRIANGLES = 512
 """Of the finest level: smaller meshes cost a draw call, however few triangles they have."""
 USEFUL = 0.6
@@ -89,7 +91,7 @@ def add_levels(
     # A file without scenes shows whatever has no parent, so to most readers its levels too.
     if draft.survey.frozen or not draft.json.get("scenes") or not any(coarser.values()):
         return
-    nodes = _plain_nodes(draft)
+    nodes = plain_nodes(draft)
     meshes = sorted({node["mesh"] for node in nodes} & units_per_px.keys())
     made = {mesh: _levels(draft, mesh, coarser, units_per_px[mesh]) for mesh in meshes}
     chains = _useful(draft, {mesh: levels for mesh, levels in made.items() if levels}, asked)
@@ -102,7 +104,7 @@ def add_levels(
     draft.resurvey()
 
 
-def _plain_nodes(draft: Draft) -> list[dict[str, Any]]:
+def plain_nodes(draft: Draft) -> list[dict[str, Any]]:
     """Those that another node can stand in for: they show a mesh, hold nothing else, and nothing but a parent or a
     scene refers to them."""
     owned, named = set[int](), set[int]()
@@ -159,7 +161,7 @@ def _useful(draft: Draft, made: Mapping[int, list[Level]], asked: LevelsAsked) -
         last = _triangles(draft, draft.json["meshes"][mesh])
         few = [level for level in levels if level.triangles <= USEFUL * last and level.coverage >= LEAST_COVERAGE]
         seen = [replace(level, coverage=sight.coverage(mesh, level.mesh, level.coverage)) for level in few]
-        chain = found[mesh] = []
+        chain: list[Level] = []
         for number, level in enumerate(seen):
             coarser = max((other.coverage for other in seen[number + 1 :]), default=0.0)
             if (
@@ -167,6 +169,7 @@ def _useful(draft: Draft, made: Mapping[int, list[Level]], asked: LevelsAsked) -
             ):  # else it never shows, or saves too little
                 chain.append(level)
                 last = level.triangles
+        found[mesh] = chain[: asked.most]
     return found
 
 

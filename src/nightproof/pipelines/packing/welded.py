@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,10 +77,10 @@ def _coarser(
     lists: list[UInt32[np.ndarray, "i"]],
     locked: Bool[np.ndarray, "v"],
 ) -> list[list[UInt32[np.ndarray, "i"]]]:
-    """Level by level, each list; errors count from the lists as they are. Normals turn no further: shading that is off
-    by some degree shows from anywhere, while moves shrink with the picture."""
+    """Level by level, each list; errors count from the lists as they are. Normals may turn further by the root of what
+    surface may move: it leaves the longest chains of those that then look alike (0406)."""
     return [
-        simplified(shape, lists, locked, reduction.error * growth, reduction.normal_rad)
+        simplified(shape, lists, locked, reduction.error * growth, reduction.normal_rad * math.sqrt(growth))
         for growth in map(error_growth, range(1, reduction.levels + 1))
     ]
 
