@@ -59,7 +59,7 @@ def packed_with(source: bytes, levels: int = 4) -> PackedFile:
 @pytest.fixture(scope="module")
 def source() -> bytes:
     nodes = [{"children": [1, 2]}, {"mesh": 0, **PLACE, "extras": {"kind": "root vegetable"}}, {"mesh": 0}]
-    return changed(glb_of(*potato()), nodes=nodes)
+    return changed(glb_of(*potato(70)), nodes=nodes)
 
 
 @pytest.fixture(scope="module")
