@@ -32,6 +32,7 @@ class Wishes:
     scene: str | None = None
     """Number or name, of a file with several."""
     outputs: str = "A"
+    lods: int = 0
     seed: int = 0
     deadline_h: float = 24.0
     region: str = "eu-central"
@@ -49,6 +50,7 @@ class Wishes:
             environment=environment_name(self.environment),
             scene=self.scene or "",
             outputs=self.outputs,
+            lods=self.lods,
             seed=self.seed,
             deadline_h=self.deadline_h,
             region=self.region,

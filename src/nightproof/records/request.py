@@ -13,7 +13,7 @@ class Request(Record):
     """The identity of a job: the same request is the same job, and is taken up where it stopped."""
 
     kind: ClassVar[str] = "request"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     source_sha256: str
     policy: str
@@ -28,6 +28,8 @@ class Request(Record):
     """Number or name of the scene to show; "" for the one that the file names."""
     outputs: str
     """What a bake writes, e.g. `A,B`; A is the portable one, always there."""
+    lods: int
+    """How many coarser levels of detail packing may add to a mesh; 0 for none."""
     seed: int
     deadline_h: float
     region: str

@@ -14,6 +14,7 @@ NODE_REFERENCES = (
     ("joints", "skins/*/joints/*"),
     ("skeleton", "skins/*/skeleton"),
     ("channels", "animations/*/channels/*/target/node"),
+    ("levels", "nodes/*/extensions/MSFT_lod/ids/*"),
     ("pointers", "animations/*/channels/*/target/extensions/KHR_animation_pointer/pointer"),
 )
 POINTER = re.compile(r"/nodes/(\d{1,9})(/.*)?\Z")

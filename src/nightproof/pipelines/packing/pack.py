@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nightproof.kernels.rays import RayCaster
@@ -12,6 +12,7 @@ from nightproof.pipelines.packing.candidates import NOT_SEEN, Candidate, Made, P
 from nightproof.pipelines.packing.covered import packed_cells
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.judge import Judge
+from nightproof.pipelines.packing.lods import LevelsAsked
 from nightproof.pipelines.packing.nearness import nearness_of, spare_texels
 from nightproof.pipelines.packing.recode import Encoder, SeenTextures
 from nightproof.pipelines.packing.references import NotUnderstood
@@ -22,6 +23,7 @@ from nightproof.pipelines.packing.tolerances import LOOKED_AT, Tolerances
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.gltf import GltfDocument, parse_glb, write_glb
+from nightproof.scenes.nodes import LOD
 from nightproof.scenes.views import ViewSampler
 
 LEAST_PSNR_DB = 40.3
@@ -30,6 +32,7 @@ CAREFUL = Tolerances(shape_px=0.0)
 """What is tried where no tightening was enough: every triangle, and textures as where nothing is looked at."""
 TOO_GOOD_DB = 0.8
 """So far beyond, tightening went too far: half-way back is tried."""
+NO_LEVELS = "No coarser levels of detail: no mesh of the packed file is large and plain enough."
 ROUNDS = 8
 """How often tolerances are tightened before the input is given back."""
 
@@ -38,7 +41,7 @@ ROUNDS = 8
 class PackedFile:
     data: bytes
     steps: tuple[str, ...]
-    """What was kept: `textures`, `geometry`, `simplification`, `meshopt`; none where the input is the smallest."""
+    """What was kept: `textures`, `geometry`, `simplification`, `meshopt`, `levels`; none: left as it was."""
     notes: tuple[str, ...]
     psnr_db: tuple[float, ...] = ()
     """Of the views that were looked at, if they were."""
@@ -52,6 +55,7 @@ def pack(
     cache: Path | None = None,
     tolerances: Tolerances | None = None,
     least_psnr_db: float = LEAST_PSNR_DB,
+    levels: int = 0,
     progress: Progress = lambda fraction, message: None,
 ) -> PackedFile:
     """The smallest of what the steps make of `document`, with its own bytes among the candidates.
@@ -60,16 +64,24 @@ def pack(
         flat: the document as it is shown, in the light it is shown in. With it textures shrink to what is seen, meshes
             are simplified, and the result is looked at: every view keeps `least_psnr_db`. Without it, sizes and
             triangles stay.
+        levels: of detail, coarser than what is shown otherwise, that every large mesh may get besides, if `flat` is
+            given. Which way is the smallest is decided without them.
     """
     original = document.file_bytes or _as_glb(document)
     looked_at = flat is not None and len(flat.triangles) > 0
     tolerances = tolerances or Tolerances(loss=LOOKED_AT if looked_at else Loss())
     encoders: dict[Loss, Encoder] = {}
+    asked = LevelsAsked(levels, flat.environment, threads) if levels and flat is not None else None
+    tried: dict[bytes, Callable[[], Candidate]] = {}
 
     def made(tolerances: Tolerances, seen: Seen) -> tuple[Made, Candidate]:
         encoder = encoders.setdefault(tolerances.loss, Encoder(tolerances.loss, threads, cache))
         ways = candidates(document, encoder, tolerances, seen, progress)
-        return ways, _smallest(original, ways)
+        best = _smallest(original, ways)
+        if best in ways.ways:
+            number = ways.ways.index(best)
+            tried[best.data] = lambda: candidates(document, encoder, tolerances, seen, progress, asked).ways[number]
+        return ways, best
 
     try:
         document = well_shaped(document)
@@ -79,6 +91,8 @@ def pack(
         else:
             shown = _as_far_as_nothing_shows(document, flat, made, tolerances, least_psnr_db, threads)
             found = shown or PackedFile(original, (), ("Left as it is: every smaller file showed.",))
+            if levels:
+                found = _with_levels(found, tried.get(found.data))
     except (NotUnderstood, BrokenScene) as reason:
         return PackedFile(original, (), (f"Left as it is: {reason}.",))
     if found.steps and not _opens(found.data):
@@ -131,6 +145,14 @@ def _smaller(found: PackedFile | None, other: Candidate, judge: Judge, least_psn
         return found
     _, psnr_db = judge.look(other.data)
     return PackedFile(other.data, other.steps, other.notes, psnr_db) if min(psnr_db) >= least_psnr_db else found
+
+
+def _with_levels(found: PackedFile, again: Callable[[], Candidate] | None) -> PackedFile:
+    """The same file made again with coarser levels; a file that stays as it came gets none."""
+    made = again() if again else Candidate(found.data, ())
+    if LOD not in parse_glb(made.data).json.get("extensionsUsed", []):
+        return replace(found, notes=(*found.notes, NO_LEVELS))
+    return replace(found, data=made.data, steps=(*made.steps, "levels"), notes=made.notes)
 
 
 def _smallest(original: bytes, made: Made) -> Candidate:

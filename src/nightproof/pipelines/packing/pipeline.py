@@ -46,7 +46,8 @@ class PackingPipeline:
     ) -> Made:
         """Nothing here is random: `seed` changes no byte."""
         cache = scratch / "textures"
-        packed = pack(source.document, flat=source.flat, threads=threads, cache=cache, progress=progress)
+        levels = int(route.parameters.get("lods", 0))
+        packed = pack(source.document, flat=source.flat, threads=threads, cache=cache, levels=levels, progress=progress)
         place = scratch / "asset.glb"
         partial = place.with_suffix(f".{os.getpid()}.part")
         scratch.mkdir(parents=True, exist_ok=True)
