@@ -25,7 +25,7 @@ from nightproof.pipelines.packing.texture_loss import Loss, Measured, measured, 
 from nightproof.pipelines.packing.texture_uses import TextureUse
 
 Array = np.ndarray
-REACH_DB, MORE_DB = 0.3, 0.5
+TOP, REACH_DB, MORE_DB = 98, 0.3, 0.5
 """The lossy coder's best costs much: so much less is taken for it. What counts as more than before."""
 GRAIN = 85
 """The least quality of grain that no quality holds."""
@@ -173,6 +173,8 @@ class TextureCoder:
             found, quality = self._lossy(size, self._loss.of_grain, 0.0, GRAIN, tried)
         elif found is None and (best_db := self._reach_db(tried) - REACH_DB) > above_db + MORE_DB:
             found, quality = self._lossy(size, self._loss, best_db, LOWEST, tried)
+        if found is None and asked is not None:
+            found, quality = self._top(size, above_db, tried), TOP
         best = found
         if found is None or self._lossless_pays(size, found, quality):
             exact = self._lossless(size, min(found.kept_db, least_db) if found else least_db, above_db, tried)
@@ -243,6 +245,14 @@ class TextureCoder:
                 break
             quality += max(1, round(step)) if missing_db > 0 else min(-1, round(step))
         return found or (None, HIGHEST + 1)
+
+    def _top(self, size: _Size, above_db: float, tried: Tried) -> Encoded | None:
+        """The lossy coder's best of the whole, whatever its bands foretold, if that is more than before."""
+        pixels = size.picture.pixels
+        data = webp(pixels, lossless=False, quality=TOP, method=SEARCHING)
+        kept_db = min(self._measured(size.picture, data).margin_db(self._loss), size.slack_db)
+        more = kept_db > above_db + MORE_DB
+        return Encoded(data, kept_db, self._reach_db(tried), USUAL_POWER) if more else None
 
     def _search(self, size: _Size, limit: Loss, least_db: float, lowest: int, tried: Tried) -> int:
         """The quality by bands, nearly: `_lossy` says the rest."""
