@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nightproof.kernels.rays import RayCaster
@@ -66,7 +66,7 @@ def pack(
 
     def made(tolerances: Tolerances, seen: Seen) -> tuple[Made, Candidate]:
         ways = candidates(document, encoder, tolerances, seen, progress)
-        return ways, _smallest(original, ways)
+        return replace(ways, ways=()), _smallest(original, ways)  # the bytes of the others are held no longer
 
     try:
         document = well_shaped(document)
@@ -102,6 +102,7 @@ def _as_far_as_nothing_shows(
     if not best.steps:
         return PackedFile(best.data, (), best.notes)
     judge = Judge(flat, sampler, rays, threads)
+    del rays, sampler, draft  # as large as the scene, and asked no more
     showed: Tolerances | None = None
     for _ in range(ROUNDS):
         look, psnr_db = judge.look(best.data)
