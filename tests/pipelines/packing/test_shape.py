@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nightproof.pipelines.packing import candidates
+from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.pack import pack
-from nightproof.pipelines.packing.references import UNDERSTOOD
+from nightproof.pipelines.packing.recode import load_images
+from nightproof.pipelines.packing.references import UNDERSTOOD, survey
 from nightproof.pipelines.packing.shape import EXTENSIONS, well_shaped
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.flatten import flatten
@@ -182,12 +184,27 @@ def test_an_index_beyond_the_vertices_of_a_mesh_that_nobody_shows_is_said_too():
 
 
 def test_values_that_are_no_numbers_do_not_stop_packing():
-    """In a mesh that nobody shows; they keep their bits."""
-    data = bytearray(changed({"nodes/0/mesh": ..., "nodes/0/skin": ...}))
-    place = bytes(data).index(np.repeat(np.arange(6, dtype="<f4"), 6)[:1].tobytes() + b"\0" * 8)
-    data[place : place + 4] = np.array([np.nan], "<f4").tobytes()
-    packed = pack(parse_glb(bytes(data)))
-    assert packed.steps, packed.notes
+    """Of a mesh that nobody shows: no grid holds them, and they keep their bits."""
+    unshared = {"meshes/0/primitives/0/attributes": {"POSITION": 0}, "meshes/0/primitives/0/targets": ...}
+    document = parse_glb(changed(unshared | {"nodes/0/skin": ..., "nodes/0/mesh": 1}))
+    corners = document.accessor(0).copy()
+    corners[5, 1] = np.nan
+    binary = bytearray(split_glb(document.file_bytes)[1])
+    binary[: corners.nbytes] = corners.tobytes()
+    packed = pack(parse_glb(write_glb(document.json, bytes(binary))))
+    assert not any(note.startswith("Left as it is") for note in packed.notes), packed.notes
+
+
+def test_a_pointer_to_a_node_that_is_not_there_freezes_all_numbering():
+    """Renumbering nodes looked it up."""
+    assert survey(parse_glb(changed({PIN: "/nodes/77/rotation"})).json).frozen
+    assert not survey(parse_glb(changed({PIN: "/nodes/1/rotation"})).json).frozen
+
+
+def test_an_image_without_mime_type_gets_its_own():
+    draft = Draft.of(parse_glb(changed({"images/0/mimeType": ...})))
+    load_images(draft)
+    assert draft.images[0][1] == "image/png"
 
 
 def test_a_mesh_of_no_primitives_is_refused_by_name():

@@ -41,8 +41,6 @@ class Made:
     """All ways under one set of tolerances."""
 
     ways: tuple[Candidate, ...]
-    plain: Candidate
-    """The one whose geometry is untouched, among them."""
     images: Mapping[int, Encoded]
     """What became smaller, by the document's numbering."""
     simplified: frozenset[Part]
@@ -113,7 +111,7 @@ def candidates(
     _finish(plain)
     _prune(plain)
     untouched = Candidate(assemble(plain, meshopt=False), (*names, "tidy"), tuple(plain.notes))
-    return Made((*found, untouched), untouched, images, frozenset(simplified))
+    return Made((*found, untouched), images, frozenset(simplified))
 
 
 def leeways_of(document: GltfDocument, tolerances: Tolerances, seen: Seen) -> dict[Part, Leeway]:

@@ -78,10 +78,10 @@ def pack(
         encoder = encoders.setdefault(tolerances.loss, Encoder(tolerances.loss, threads, cache))
         ways = candidates(document, encoder, tolerances, seen, progress)
         best = _smallest(original, ways)
-        if best in ways.ways:
+        if asked and best in ways.ways:
             number = ways.ways.index(best)
             tried[best.data] = lambda: candidates(document, encoder, tolerances, seen, progress, asked).ways[number]
-        return ways, best
+        return replace(ways, ways=()), best  # the bytes of the others are held no longer
 
     try:
         document = well_shaped(document)
@@ -119,6 +119,7 @@ def _as_far_as_nothing_shows(
     if not best.steps:
         return PackedFile(best.data, (), best.notes)
     judge = Judge(flat, sampler, rays, threads)
+    del rays, sampler, draft  # as large as the scene, and asked no more
     showed: Tolerances | None = None
     for rounds in range(ROUNDS):
         look, psnr_db = judge.look(best.data)
