@@ -66,7 +66,7 @@ def candidates(
     progress: Progress,
     levels: LevelsAsked | None = None,
 ) -> Made:
-    """The ways, not yet compared. Raises NotUnderstood, BrokenScene and what a stranger's JSON makes Python raise.
+    """The ways, not yet compared. Raises NotUnderstood and BrokenScene.
 
     Args:
         levels: coarser levels of detail that meshes may get besides. The ways stand in the same order with any.
