@@ -41,7 +41,9 @@ class Judge:
 
     def __init__(self, flat: FlatScene, sampler: ViewSampler, rays: RayCaster, threads: int) -> None:
         self._sight = Sight(flat, sampler, rays, threads)
-        self._flat = flat
+        counts = np.bincount(flat.triangle_instance, minlength=len(flat.instances))
+        self._triangles = {(each.mesh, each.primitive): int(n) for each, n in zip(flat.instances, counts, strict=True)}
+        """Of each part, once however often it is shown."""
         self._of_image: dict[tuple[int, bytes], dict[int, float]] = {}
 
     def look(self, data: bytes) -> tuple[Look, tuple[float, ...]]:
@@ -55,9 +57,8 @@ class Judge:
         """Less of what showed, where that costs the fewest bytes; after some `rounds`, more than is needed."""
         allowed = squared_error(least_psnr_db)
         errors = {view: error for view, error in self._sight.errors(look).items() if error > allowed}
-        for (kind, key), factor in shares(
-            self._claims(tolerances, look, made, errors), AIM ** (1 + rounds / 2) * allowed
-        ).items():
+        claims = self._claims(tolerances, look, made, errors)
+        for (kind, key), factor in shares(claims, AIM ** (1 + rounds / 2) * allowed).items():
             if factor > ALIKE:
                 continue
             if kind == "image":
@@ -108,14 +109,10 @@ class Judge:
             image = made.images[which]
             power = USUAL_POWER if image.at_reach else min(image.power, MOST_POWER)
             return Claim(len(image.data or b""), power, of_views, LEAST_OF_IMAGE)
-        takes = BYTES_PER_TRIANGLE * self._triangles(which)
+        takes = BYTES_PER_TRIANGLE * self._triangles[which]
         if which in made.simplified:
             return Claim(takes, SHAPE_POWER, of_views, LEAST_OF_PART)
         return Claim(takes, GRID_POWER, of_views, LEAST_OF_PART)
-
-    def _triangles(self, part: Part) -> int:
-        alike = [i for i, instance in enumerate(self._flat.instances) if (instance.mesh, instance.primitive) == part]
-        return int((self._flat.triangle_instance == alike[0]).sum()) if alike else 0
 
     def _errors(self, image: int, made: Made, views: tuple[int, ...]) -> dict[int, float]:
         """Of some views, with one image replaced."""
