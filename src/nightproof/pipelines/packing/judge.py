@@ -17,7 +17,6 @@ from nightproof.pipelines.packing.sharing import Claim, shares
 from nightproof.pipelines.packing.sight import Look, Sight, squared_error
 from nightproof.pipelines.packing.textures import USUAL_POWER, Asked, Encoded
 from nightproof.pipelines.packing.tolerances import Tolerances
-from nightproof.pipelines.packing.units import Part
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.views import ViewSampler
 
