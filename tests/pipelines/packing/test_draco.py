@@ -221,6 +221,20 @@ def test_no_new_draco_where_a_viewer_may_read_other_data(why):
     assert "draco" not in packed.steps and not packed.notes  # and no reason to give up
 
 
+def test_a_crowd_of_a_mesh_made_anew_is_drawn_at_once():
+    def change(json: dict) -> None:
+        json["nodes"] = [{"mesh": 0, "translation": [1.1 * (i % 20), 0, 1.1 * (i // 20)]} for i in range(200)]
+        json["scenes"] = [{"nodes": list(range(200))}]
+
+    source = edited(draco_glb([[sheet(60)]]), change)
+    packed = pack(parse_glb(source))
+    after = parse_glb(packed.data)
+    assert "draco" in packed.steps and len(after.json["nodes"]) == 1
+    before, now = flatten(parse_glb(source)), flatten(after)
+    for bound in (np.min, np.max):
+        assert np.abs(bound(before.positions, axis=0) - bound(now.positions, axis=0)).max() < 1e-4
+
+
 def test_broken_draco_bytes_leave_the_file_as_it_is():
     def change(json: dict) -> None:
         json["bufferViews"][1]["byteLength"] //= 2

@@ -11,6 +11,7 @@ import json as json_text
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,15 @@ def _gridded(values: np.ndarray, step: float) -> Stream:
 def _size(draft: Draft, mesh: int) -> tuple[float, float]:
     """The largest side of a mesh, and how far it reaches from its origin."""
     indices = [p["attributes"]["POSITION"] for p in draft.json["meshes"][mesh]["primitives"]]
-    points = np.concatenate(
-        [draft.streams[i].filtered.plain if i in draft.streams else draft.document.floats(i) for i in indices]
-    ).astype(np.float64)
+    points = np.concatenate([_points(draft, index) for index in indices]).astype(np.float64)
     return float(np.ptp(points, axis=0).max()), float(np.linalg.norm(points, axis=1).max())
+
+
+def _points(draft: Draft, index: int) -> np.ndarray:
+    """Positions as they will be; of those that Draco got anew the corners of the box that holds them."""
+    if index in draft.streams:
+        return draft.streams[index].filtered.plain
+    if index < draft.document.count("accessors"):
+        return draft.document.floats(index)
+    accessor = draft.json["accessors"][index]
+    return np.array(list(product(*zip(accessor["min"], accessor["max"], strict=True))))
