@@ -32,8 +32,10 @@ CROWD = 64
 NUMBERED = re.compile(r"(?P<stem>.*?)[._ -]?\d*\Z", re.DOTALL)
 MOVED = 1e-5
 """Of the size of the smallest instance: how far rounding may move its surface, per attribute and axis."""
-TURN_RAD = 3e-5
-"""What the quaternions' 16 bits lose."""
+TURN_RAD = 1.2e-4
+"""The most that the quaternions' 16 bits lose."""
+TURNED = 1.6e-4
+"""Of the size of an instance: how far that may move its surface."""
 PLAIN_KEYS = frozenset({"mesh", "name", "translation", "rotation", "scale"})
 SILENT = UNDERSTOOD - {"OMI_physics_body", "OMI_physics_shape", INSTANCING}
 """Extensions that refer to no nodes, but for the animation pointers that `node_numbers` reads."""
@@ -129,7 +131,7 @@ def _placed(draft: Draft, crowd: list[int]) -> dict[str, Stream]:
     size, reach = _size(draft, nodes[0]["mesh"])
     smallest = float(np.abs(scale).min())
     steps = 2 * MOVED * size * smallest, 2 * MOVED * smallest * min(1.0, size / max(reach, 1e-30))
-    fine = TURN_RAD * reach <= 4 * MOVED * size and streams.is_rotation(turn)
+    fine = TURN_RAD * reach <= TURNED * size and streams.is_rotation(turn)
     found = {"TRANSLATION": _gridded(move, steps[0])}
     if (turn != REST["rotation"]).any():
         exact = streams.lossless(turn.astype("<f4"), {"type": "VEC4"}, None)
