@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Iterator, Set
 from itertools import pairwise
 
@@ -48,14 +47,12 @@ def decoded(data: bytes, alpha: bool) -> np.ndarray | None:
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            with Image.open(io.BytesIO(data)) as image:
-                known = image.mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
-                small = image.width * image.height <= PIXEL_LIMIT and max(image.size) <= WEBP_SIDE_LIMIT
-                if not known or not small or getattr(image, "n_frames", 1) != 1:
-                    return None
-                pixels = pixels_of(image, "RGBA")
+        with Image.open(io.BytesIO(data)) as image:
+            known = image.mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
+            small = image.width * image.height <= PIXEL_LIMIT and max(image.size) <= WEBP_SIDE_LIMIT
+            if not known or not small or getattr(image, "n_frames", 1) != 1:
+                return None
+            pixels = pixels_of(image, "RGBA")
     except Exception:  # Pillow raises many kinds for broken files; those stay as they are
         return None
     transparent = alpha and pixels[..., 3].min() < 255
