@@ -147,7 +147,5 @@ def _gridded(values: np.ndarray, step: float) -> Stream:
 def _size(draft: Draft, mesh: int) -> tuple[float, float]:
     """The largest side of a mesh, and how far it reaches from its origin."""
     indices = [p["attributes"]["POSITION"] for p in draft.json["meshes"][mesh]["primitives"]]
-    points = np.concatenate(
-        [draft.streams[i].filtered.plain if i in draft.streams else draft.document.floats(i) for i in indices]
-    ).astype(np.float64)
+    points = np.concatenate([draft.floats(index) for index in indices]).astype(np.float64)
     return float(np.ptp(points, axis=0).max()), float(np.linalg.norm(points, axis=1).max())

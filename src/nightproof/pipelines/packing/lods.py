@@ -204,8 +204,6 @@ def _count(draft: Draft, accessor: int) -> int:
 def _radius(draft: Draft, mesh: dict[str, Any]) -> float:
     """Of the sphere around the middle of the mesh's bounds, the smallest that viewers use; in units of the mesh."""
     indices = {p["attributes"]["POSITION"] for p in mesh["primitives"]}
-    points = np.concatenate(
-        [draft.streams[i].filtered.plain if i in draft.streams else draft.document.floats(i) for i in sorted(indices)]
-    ).astype(np.float64)
+    points = np.concatenate([draft.floats(index) for index in sorted(indices)]).astype(np.float64)
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
     return float(np.linalg.norm(points - middle, axis=1).max())
