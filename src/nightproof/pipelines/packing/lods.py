@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import copy
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +28,7 @@ import numpy as np
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.layout import assemble
 from nightproof.pipelines.packing.level_sight import FOCAL_PX, LEAST_COVERAGE, VIEW_PX2, LevelSight
-from nightproof.pipelines.packing.node_numbers import node_references
+from nightproof.pipelines.packing.node_numbers import node_named, node_references
 from nightproof.pipelines.packing.recode import load_images
 from nightproof.pipelines.packing.simplify import error_growth
 from nightproof.pipelines.packing.streams import Stream
@@ -109,8 +108,7 @@ def plain_nodes(draft: Draft) -> list[dict[str, Any]]:
     scene refers to them."""
     owned, named = set[int](), set[int]()
     for kind, _, holder, key in node_references(draft.json):
-        index = int(re.findall(r"\d+", str(holder[key]))[0])
-        (owned if kind in ("children", "scenes") else named).add(index)
+        (owned if kind in ("children", "scenes") else named).add(node_named(holder[key]))
     return [
         node
         for index, node in enumerate(draft.json.get("nodes", []))
