@@ -27,7 +27,7 @@ import numpy as np
 
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.layout import assemble
-from nightproof.pipelines.packing.level_sight import FOCAL_PX, LEAST_COVERAGE, VIEW_PX2, LevelSight
+from nightproof.pipelines.packing.level_sight import FOCAL_PX, LEAST_COVERAGE, VIEW_PX2, LevelSight, bounding_sphere
 from nightproof.pipelines.packing.node_numbers import node_named, node_references
 from nightproof.pipelines.packing.recode import load_images
 from nightproof.pipelines.packing.simplify import error_growth
@@ -200,8 +200,6 @@ def _count(draft: Draft, accessor: int) -> int:
 
 
 def _radius(draft: Draft, mesh: dict[str, Any]) -> float:
-    """Of the sphere around the middle of the mesh's bounds, the smallest that viewers use; in units of the mesh."""
+    """Of its bounding sphere, in units of the mesh."""
     indices = {p["attributes"]["POSITION"] for p in mesh["primitives"]}
-    points = np.concatenate([draft.floats(index) for index in sorted(indices)]).astype(np.float64)
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    return float(np.linalg.norm(points - middle, axis=1).max())
+    return bounding_sphere(np.concatenate([draft.floats(index) for index in sorted(indices)]))[1]
