@@ -99,7 +99,7 @@ def add_levels(
             _stand_in(draft, node, chain)
     if any(chains.values()):
         declare(draft.json, LOD, required=False)
-        draft.notes.append(f"{sum(map(bool, chains.values()))} meshes have coarser levels of detail.")
+        draft.notes.append(f"Meshes with coarser levels of detail: {sum(map(bool, chains.values()))}.")
     draft.resurvey()
 
 
@@ -161,10 +161,8 @@ def _useful(draft: Draft, made: Mapping[int, list[Level]], asked: LevelsAsked) -
         seen = [replace(level, coverage=sight.coverage(mesh, level.mesh, level.coverage)) for level in few]
         chain: list[Level] = []
         for number, level in enumerate(seen):
-            coarser = max((other.coverage for other in seen[number + 1 :]), default=0.0)
-            if (
-                level.coverage > coarser and level.triangles <= USEFUL * last
-            ):  # else it never shows, or saves too little
+            shows = level.coverage > max((other.coverage for other in seen[number + 1 :]), default=0.0)
+            if shows and level.triangles <= USEFUL * last:
                 chain.append(level)
                 last = level.triangles
         found[mesh] = chain[: asked.most]
