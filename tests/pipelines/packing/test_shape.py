@@ -61,7 +61,9 @@ WRONG = {
     "nodes/0/scale": [1, 1],
     "nodes/0/children": 4,
     "nodes/0/name": 7,
+    "nodes/2/extensions/MSFT_lod/ids": [77],
     "nodes/3/children": [77],
+    "nodes/3/extensions/MSFT_lod/ids": ["4"],
     "skins/0/joints": None,
     "skins/0/inverseBindMatrices": 0,
     "animations/0/channels": {"0": {}},
@@ -76,7 +78,9 @@ WRONG = {
     "materials/0/pbrMetallicRoughness/roughnessFactor": "rough",
     "materials/0/pbrMetallicRoughness/baseColorTexture/extensions/KHR_texture_transform/scale": [],
     "materials/0/extensions/ACME_paint/chipTexture": {"index": 9},
+    "materials/0/extensions/MSFT_lod/ids": 1,
     "materials/1/extensions/KHR_materials_sheen": 3,
+    "materials/1/extensions/MSFT_lod": {"ids": [2]},
     "textures/0/sampler": 5,
     "images/0": {},
     "accessors/0/type": 3,
@@ -145,6 +149,8 @@ HARMLESS: dict[str, Any] = {
     "animations/0/channels/0/target/node": ...,
     "materials/1/extensions/KHR_materials_clearcoat": {"clearcoatFactor": 1, "clearcoatTexture": {"index": 0}},
     "materials/1/alphaMode": "BLEND",
+    "materials/1/extensions/MSFT_lod": {"ids": [0.0]},
+    "nodes/1/extensions/MSFT_lod": {"ids": [4.0]},
 }
 
 

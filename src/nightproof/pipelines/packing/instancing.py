@@ -20,7 +20,7 @@ from nightproof.pipelines.packing import streams
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.filters import exponential
 from nightproof.pipelines.packing.geometry import materials_of
-from nightproof.pipelines.packing.node_numbers import node_references, remove_nodes
+from nightproof.pipelines.packing.node_numbers import node_named, node_references, remove_nodes
 from nightproof.pipelines.packing.references import UNDERSTOOD
 from nightproof.pipelines.packing.streams import Stream, coded_bytes
 from nightproof.pipelines.packing.units import TRIANGLES, Place
@@ -78,7 +78,7 @@ def _crowds(draft: Draft) -> Iterator[list[int]]:
         if kind in ("children", "scenes"):
             owners[holder[key]].append((kind, holder_index))
         else:
-            named.add(int(re.findall(r"\d+", str(holder[key]))[0]))
+            named.add(node_named(holder[key]))
     groups: dict[tuple, list[int]] = defaultdict(list)
     for index, node in enumerate(json["nodes"]):
         if node.keys() <= PLAIN_KEYS and "mesh" in node and index not in named and index in owners:
@@ -156,9 +156,7 @@ def _size(draft: Draft, mesh: int) -> tuple[float, float]:
 
 def _points(draft: Draft, index: int) -> np.ndarray:
     """Positions as they will be; of those that Draco got anew the corners of the box that holds them."""
-    if index in draft.streams:
-        return draft.streams[index].filtered.plain
-    if index < draft.document.count("accessors"):
-        return draft.document.floats(index)
+    if index in draft.streams or index < draft.document.count("accessors"):
+        return draft.floats(index)
     accessor = draft.json["accessors"][index]
     return np.array(list(product(*zip(accessor["min"], accessor["max"], strict=True))))

@@ -13,6 +13,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float32, Float64
 
 from nightproof.rendering.display import auto_exposure, to_display
 from nightproof.rendering.preview import Previewer
@@ -73,11 +74,15 @@ class LevelSight:
         return flatten(replace(self._document, json=json), self._environment)
 
 
+def bounding_sphere(points: Float32[np.ndarray, "n 3"]) -> tuple[Float64[np.ndarray, "3"], float]:
+    """Around the middle of their bounds, the smallest that viewers use: centre and radius."""
+    middle = (points.min(axis=0).astype(np.float64) + points.max(axis=0)) / 2
+    return middle, float(np.linalg.norm(points - middle, axis=1).max())
+
+
 def cameras(flat: FlatScene, coverage: float) -> list[Camera]:
     """All around, from where the bounding sphere's disc covers that part of a view; what they show is cut to it."""
-    lower, upper = flat.positions.min(axis=0), flat.positions.max(axis=0)
-    middle = (lower.astype(np.float64) + upper) / 2
-    radius = float(np.linalg.norm(flat.positions - middle, axis=1).max())
+    middle, radius = bounding_sphere(flat.positions)
     distance = max(FOCAL_PX * radius * math.sqrt(math.pi / (coverage * VIEW_PX2)), 1.01 * radius)
     half_px = min(SCREEN_PX / 2, FOCAL_PX * radius / math.sqrt(distance**2 - radius**2) + 2)
     side = 2 * math.ceil(half_px)

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import copy
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,8 +27,8 @@ import numpy as np
 
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.layout import assemble
-from nightproof.pipelines.packing.level_sight import FOCAL_PX, LEAST_COVERAGE, VIEW_PX2, LevelSight
-from nightproof.pipelines.packing.node_numbers import node_references
+from nightproof.pipelines.packing.level_sight import FOCAL_PX, LEAST_COVERAGE, VIEW_PX2, LevelSight, bounding_sphere
+from nightproof.pipelines.packing.node_numbers import node_named, node_references
 from nightproof.pipelines.packing.recode import load_images
 from nightproof.pipelines.packing.simplify import error_growth
 from nightproof.pipelines.packing.streams import Stream
@@ -100,7 +99,7 @@ def add_levels(
             _stand_in(draft, node, chain)
     if any(chains.values()):
         declare(draft.json, LOD, required=False)
-        draft.notes.append(f"{sum(map(bool, chains.values()))} meshes have coarser levels of detail.")
+        draft.notes.append(f"Meshes with coarser levels of detail: {sum(map(bool, chains.values()))}.")
     draft.resurvey()
 
 
@@ -109,8 +108,7 @@ def plain_nodes(draft: Draft) -> list[dict[str, Any]]:
     scene refers to them."""
     owned, named = set[int](), set[int]()
     for kind, _, holder, key in node_references(draft.json):
-        index = int(re.findall(r"\d+", str(holder[key]))[0])
-        (owned if kind in ("children", "scenes") else named).add(index)
+        (owned if kind in ("children", "scenes") else named).add(node_named(holder[key]))
     return [
         node
         for index, node in enumerate(draft.json.get("nodes", []))
@@ -163,10 +161,8 @@ def _useful(draft: Draft, made: Mapping[int, list[Level]], asked: LevelsAsked) -
         seen = [replace(level, coverage=sight.coverage(mesh, level.mesh, level.coverage)) for level in few]
         chain: list[Level] = []
         for number, level in enumerate(seen):
-            coarser = max((other.coverage for other in seen[number + 1 :]), default=0.0)
-            if (
-                level.coverage > coarser and level.triangles <= USEFUL * last
-            ):  # else it never shows, or saves too little
+            shows = level.coverage > max((other.coverage for other in seen[number + 1 :]), default=0.0)
+            if shows and level.triangles <= USEFUL * last:
                 chain.append(level)
                 last = level.triangles
         found[mesh] = chain[: asked.most]
@@ -202,10 +198,6 @@ def _count(draft: Draft, accessor: int) -> int:
 
 
 def _radius(draft: Draft, mesh: dict[str, Any]) -> float:
-    """Of the sphere around the middle of the mesh's bounds, the smallest that viewers use; in units of the mesh."""
+    """Of its bounding sphere, in units of the mesh."""
     indices = {p["attributes"]["POSITION"] for p in mesh["primitives"]}
-    points = np.concatenate(
-        [draft.streams[i].filtered.plain if i in draft.streams else draft.document.floats(i) for i in sorted(indices)]
-    ).astype(np.float64)
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    return float(np.linalg.norm(points - middle, axis=1).max())
+    return bounding_sphere(np.concatenate([draft.floats(index) for index in sorted(indices)]))[1]

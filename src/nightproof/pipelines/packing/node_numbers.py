@@ -30,6 +30,12 @@ def node_references(json: dict[str, Any]) -> Iterator[tuple[str, int, Any, Any]]
                     yield kind, number, holder, key
 
 
+def node_named(value: Any) -> int:
+    """By a reference: a number, or the one in a pointer."""
+    match = POINTER.match(value) if isinstance(value, str) else None
+    return int(match[1]) if match else value
+
+
 def remove_nodes(json: dict[str, Any], gone: set[int]) -> None:
     """Take nodes out of the document, its scenes and their parents; all others move up, and references follow."""
     for holder, key in [

@@ -16,6 +16,7 @@ from dataclasses import replace
 from nightproof.pipelines.packing.references import UNDERSTOOD
 from nightproof.scenes.fields import Fields
 from nightproof.scenes.gltf import ARRAYS, GltfDocument
+from nightproof.scenes.nodes import LOD
 
 Reader = Callable[[Fields, str], object]
 """Checks one property of an object, which is there. Raises BrokenScene."""
@@ -90,6 +91,13 @@ def indices(array: str) -> Reader:
         fields.value[name] = list(fields.references(name, array))
 
     return read
+
+
+def levels(fields: Fields, name: str) -> None:
+    """Nodes that stand in for a node, materials for a material; elsewhere nobody reads them."""
+    array = fields.pointer.split("/")[1]
+    if array in ("nodes", "materials"):
+        indices(array)(fields, name)
 
 
 def one(shape: Shape) -> Reader:
@@ -203,6 +211,7 @@ EXTENSIONS: Mapping[str, Shape] = {
     "EXT_mesh_gpu_instancing": {"attributes!": each(attribute)},
     "EXT_meshopt_compression": MESHOPT,
     "KHR_meshopt_compression": MESHOPT,
+    LOD: {"ids": levels},
     **dict.fromkeys(("EXT_texture_webp", "EXT_texture_avif", "KHR_texture_basisu", "MSFT_texture_dds"), IMAGE_OF),
 }
 """Those that are walked; of all others that are understood nothing but that they are objects."""
@@ -216,7 +225,7 @@ SHAPE_OF: Mapping[str, Shape] = {
         "count!": positive,
         "bufferView": index("bufferViews"),
         "byteOffset": integer,
-        "normalized": lambda fields, name: fields.flag(name),
+        "normalized": Fields.flag,
         "sparse": one(SPARSE),
     },
     "animations": {"samplers!": many(SAMPLER), "channels!": channels},
