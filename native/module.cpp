@@ -10,6 +10,7 @@ void bind_bake(nb::module_&);
 void bind_metrics(nb::module_&);
 void bind_planner(nb::module_&);
 void bind_guard(nb::module_&);
+void bind_texture_loss(nb::module_&);
 
 NB_MODULE(_native, m) {
     m.doc() = "Hot kernels of nightproof; each has a NumPy twin in nightproof.kernels that defines what is right.";
@@ -25,4 +26,5 @@ NB_MODULE(_native, m) {
     bind_metrics(m);
     bind_planner(m);
     bind_guard(m);
+    bind_texture_loss(m);
 }
