@@ -29,6 +29,8 @@ CELLS = 160
 """Along a side of a view: one pixel of each cell is asked what it shows."""
 PIXELS = 5120
 """Looked at in each view, at most, of those that show a surface."""
+FEWER = 4
+"""One of so many of them is looked at where single images are replaced."""
 EXPOSED = 48
 """Along a side: pixels from which the exposure follows."""
 LAYERS = 6
@@ -46,6 +48,13 @@ class Shown:
     color: Float32[Array, "n 3"]
     """Display values."""
     surface: Bool[Array, "n"]
+    every: int = 1
+    """One of so many of the view's chosen pixels."""
+
+    def fewer(self, every: int) -> Shown:
+        """One of `every` of the view's."""
+        step = every // self.every
+        return Shown(self.color[::step], self.surface[::step], every) if step > 1 else self
 
 
 Look = Mapping[int, Shown]
@@ -80,14 +89,15 @@ class Sight:
         return self._look(Previewer(flatten(parse_glb(data), self._flat.environment), self._threads), range(VIEWS))
 
     def look_with(self, images: Mapping[int, UInt8[Array, "h w 4"]], views: Iterable[int]) -> Look:
-        """The scene that came in with some of its images replaced, from some views."""
+        """The scene that came in with some of its images replaced, from some views, at one of FEWER pixels: who is to
+        blame needs to be known less well than how much there is to be blamed for."""
         worn = {
             index: replace(texture, pixels=images[texture.image])
             for index, texture in enumerate(self._flat.textures)
             if texture.image in images
         }
         with self._previewer.wearing(worn):
-            return self._look(self._previewer, views)
+            return self._look(self._previewer, views, FEWER)
 
     def psnr_db(self, after: Look) -> tuple[float, ...]:
         """Of each view, on display values, over the pixels that show a surface before or after."""
@@ -97,7 +107,7 @@ class Sight:
         """Of each view looked from: mean squared error over the pixels that show a surface before or after."""
         found = {}
         for number, shown in after.items():
-            before = self._views[number].shown
+            before = self._views[number].shown.fewer(shown.every)
             seen = before.surface | shown.surface
             squared = (before.color[seen] - shown.color[seen]) ** 2
             found[number] = float(squared.mean(dtype=np.float64)) if seen.any() else 0.0
@@ -109,12 +119,13 @@ class Sight:
         Args:
             before: None: what came in.
         """
-        view, shown = self._views[number], after[number]
-        old = view.shown if before is None else before[number]
-        seen = view.shown.surface | shown.surface
+        view, every = self._views[number], max(look[number].every for look in (before, after) if look)
+        shown = after[number].fewer(every)
+        old = (view.shown if before is None else before[number]).fewer(every)
+        seen = view.shown.fewer(every).surface | shown.surface
         squared = ((old.color - shown.color) ** 2).mean(axis=-1)
         errors = np.zeros(len(self._flat.instances))
-        for instance in view.instances:  # what shines through may be as much to blame as what it shines through
+        for instance in view.instances[:, ::every]:  # what shines through may be as much to blame as what it shines through
             told = seen & (instance >= 0)
             errors += np.bincount(instance[told], squared[told], minlength=len(errors))
         parts: dict[Part, float] = defaultdict(float)
@@ -130,9 +141,9 @@ class Sight:
         uses = self._flat.materials[material].texture_uses
         return {self._flat.textures[use.texture].image for use in uses} - {-1}
 
-    def _look(self, previewer: Previewer, views: Iterable[int]) -> Look:
+    def _look(self, previewer: Previewer, views: Iterable[int], every: int = 1) -> Look:
         return {
-            number: _shown(previewer.pixels(view.camera, view.places), view.exposure)
+            number: replace(_shown(previewer.pixels(view.camera, view.places[::every]), view.exposure), every=every)
             for number in views
             for view in [self._views[number]]
         }
