@@ -32,7 +32,7 @@ private:
     std::vector<int> begin_;
 };
 
-uint8_t plain_byte(float value) { return static_cast<uint8_t>(std::lround(std::min(1.f, std::max(0.f, value)) * 255.f)); }
+uint8_t plain_byte(float value) { return static_cast<uint8_t>(std::min(1.f, std::max(0.f, value)) * 255.f + 0.5f); }
 
 // The share of source texel j in target texel i when `from` texels shrink to `to`.
 template <class F>
@@ -44,20 +44,20 @@ void covered(int i, int from, int to, F&& f) {
     }
 }
 
-// Of sizes that halve evenly, which most are: the same sums in the same order as in general.
-void halve(const std::vector<float>& srgb, const TextureLevel& from, bool encoded, int width, int height, std::vector<float>& sums) {
+// Of sizes that halve evenly, which most are: the same sums in the same order as in general, texel by texel.
+void halve(const std::vector<float>& srgb, const Encoder& to_byte, const TextureLevel& from, bool encoded, const TextureLevel& to,
+           uint8_t* out) {
     float table[2][256];
     for (int i = 0; i < 256; ++i) table[0][i] = to_linear(srgb, uint8_t(i), encoded), table[1][i] = to_linear(srgb, uint8_t(i), false);
-    for (int y = 0; y < height; ++y)
-        for (int x = 0; x < width; ++x) {
-            float* sum = sums.data() + 4 * (size_t(y) * width + x);
-            for (int j = 0; j < 2; ++j)
-                for (int i = 0; i < 2; ++i) {
-                    const size_t source = size_t(4) * (size_t(2 * y + j) * from.width + 2 * x + i);
-                    for (int c = 0; c < 4; ++c)
-                        sum[c] += (from.floats ? from.floats[source + c] : table[c == 3][from.bytes[source + c]]) * 0.25f;
-                }
-        }
+    for (int y = 0; y < to.height; ++y) {
+        const uint8_t *above = from.bytes + size_t(8) * y * from.width, *below = above + size_t(4) * from.width;
+        for (int x = 0; x < to.width; ++x, above += 8, below += 8, out += 4)
+            for (int c = 0; c < 4; ++c) {
+                const float* of = table[c == 3];
+                const float sum = of[above[c]] * 0.25f + of[above[c + 4]] * 0.25f + of[below[c]] * 0.25f + of[below[c + 4]] * 0.25f;
+                out[c] = encoded && c < 3 ? to_byte(sum) : plain_byte(sum);
+            }
+    }
 }
 
 void shrink(const std::vector<float>& srgb, const TextureLevel& from, bool encoded, int width, int height,
@@ -88,16 +88,22 @@ void add_levels(const std::vector<float>& srgb, Texture& texture, TextureMemory&
         to.width = std::max(1, from.width / 2);
         to.height = std::max(1, from.height / 2);
         const size_t size = size_t(4) * to.width * to.height;
+        if (!from.floats && from.width == 2 * to.width && from.height == 2 * to.height) {
+            memory.bytes.emplace_back(size);
+            halve(srgb, to_byte, from, texture.srgb, to, memory.bytes.back().data());
+            to.bytes = memory.bytes.back().data();
+            texture.level[texture.levels++] = to;
+            continue;
+        }
         std::vector<float> sums(size, 0.f);
-        const bool even = from.width == 2 * to.width && from.height == 2 * to.height;
-        (even ? halve : shrink)(srgb, from, texture.srgb, to.width, to.height, sums);
+        shrink(srgb, from, texture.srgb, to.width, to.height, sums);
         if (from.floats) {
             memory.floats.push_back(std::move(sums));
             to.floats = memory.floats.back().data();
         } else {
-            std::vector<uint8_t> bytes(size);
-            for (size_t i = 0; i < size; ++i) bytes[i] = texture.srgb && i % 4 < 3 ? to_byte(sums[i]) : plain_byte(sums[i]);
-            memory.bytes.push_back(std::move(bytes));
+            memory.bytes.emplace_back(size);
+            for (size_t i = 0; i < size; ++i)
+                memory.bytes.back()[i] = texture.srgb && i % 4 < 3 ? to_byte(sums[i]) : plain_byte(sums[i]);
             to.bytes = memory.bytes.back().data();
         }
         texture.level[texture.levels++] = to;
