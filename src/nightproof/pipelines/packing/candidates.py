@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nightproof.pipelines.packing import lossless_rest, tidy
@@ -16,7 +16,8 @@ from nightproof.pipelines.packing.recode import Encoder, SeenTextures, load_imag
 from nightproof.pipelines.packing.redraco import Redraco
 from nightproof.pipelines.packing.resample import resample_animations
 from nightproof.pipelines.packing.simplify import Leeway
-from nightproof.pipelines.packing.textures import Encoded
+from nightproof.pipelines.packing.texture_options import KeptBytes
+from nightproof.pipelines.packing.texture_work import Encoded
 from nightproof.pipelines.packing.tolerances import SHAPE_PX, Tolerances
 from nightproof.pipelines.packing.undraco import unpack_draco
 from nightproof.pipelines.packing.units import Part, primitives
@@ -45,6 +46,8 @@ class Made:
     """What became smaller, by the document's numbering."""
     simplified: frozenset[Part]
     """What lost triangles."""
+    options: Callable[[int], Sequence[KeptBytes]]
+    """What else an image might become."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,11 @@ def candidates(
     _finish(plain)
     _prune(plain)
     untouched = Candidate(assemble(plain, meshopt=False), (*names, "tidy"), tuple(plain.notes))
-    return Made((*found, untouched), images, frozenset(simplified))
+
+    def options(image: int) -> Sequence[KeptBytes]:
+        return encoder.options(image, tolerances.of_image.get(image))
+
+    return Made((*found, untouched), images, frozenset(simplified), options)
 
 
 def leeways_of(document: GltfDocument, tolerances: Tolerances, seen: Seen) -> dict[Part, Leeway]:

@@ -13,25 +13,32 @@ import numpy as np
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.candidates import Made
 from nightproof.pipelines.packing.pixels import reread
-from nightproof.pipelines.packing.sharing import Claim, shares
+from nightproof.pipelines.packing.sharing import Claim, Option, shares
 from nightproof.pipelines.packing.sight import Look, Sight, squared_error
-from nightproof.pipelines.packing.textures import USUAL_POWER, Asked, Encoded
+from nightproof.pipelines.packing.texture_work import Asked, Encoded
 from nightproof.pipelines.packing.tolerances import Tolerances
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.views import ViewSampler
 
 Array = np.ndarray
-AIM = 0.93
-"""What tightening aims at: that part of what a picture may lose."""
+Blamed = tuple[str, Any]
+"""`image` and its number, or `part` and which."""
+AIM = 0.97
+"""What tightening aims at: that part of what a picture may lose, and of that with every round."""
+INSISTING = 24
+"""How often it aims lower where nothing changed: what showed is there all the same."""
+CHEAP = 0.1
+"""What takes so little of the bytes to blame is tightened in every way at once."""
 ALIKE = 0.97
 """Nearer to 1 a factor changes nothing."""
 COUNTED = 0.05
 """Of a view's error: who is to blame for less, in every view, is left alone."""
-LEAST_OF_IMAGE, LEAST_OF_PART = 0.45, 0.2
-"""What error may be left after one round: beyond, the powers foretell little."""
-SHAPE_POWER, GRID_POWER, MOST_POWER = 1.0, 0.1, 8.0
-"""How bytes grow as error shrinks: triangles go with the distance, grids cost little; images as they measured it, but
-where that is steeper another way of coding is near."""
+SHAPE_POWER, GRID_POWER = 1.0, 0.1
+"""How bytes grow as error shrinks: triangles go with the distance, grids cost little."""
+FEWER = 4
+"""Single images are looked at by one of so many pixels: what they lose is spread, unlike what parts do."""
+OF_PART = (0.8, 0.6, 0.45, 0.3, 0.2)
+"""What may be left of a part's error after one round: beyond, the powers foretell little."""
 BYTES_PER_TRIANGLE = 2.5
 
 
@@ -57,30 +64,44 @@ class Judge:
         allowed = squared_error(least_psnr_db)
         errors = {view: error for view, error in self._sight.errors(look).items() if error > allowed}
         claims = self._claims(tolerances, look, made, errors)
-        for (kind, key), factor in shares(claims, AIM ** (1 + rounds / 2) * allowed).items():
+        for times in range(1 + rounds, 1 + rounds + INSISTING):
+            tighter = self._tightened(tolerances, made, claims, shares(claims, AIM**times * allowed))
+            if tighter != tolerances:
+                break
+        return tighter
+
+    def _tightened(
+        self, tolerances: Tolerances, made: Made, claims: Mapping[Blamed, Claim], factors: Mapping[Blamed, float]
+    ) -> Tolerances:
+        little = CHEAP * sum(claim.options[0].bytes for claim in claims.values())
+        tighter = tolerances
+        for (kind, key), factor in factors.items():
             if factor > ALIKE:
                 continue
             if kind == "image":
-                tolerances = tolerances.with_image(key, _next_of(made.images[key], factor))
-            elif key in made.simplified:
-                tolerances = tolerances.with_shape(key, factor)
-            else:  # what lost a triangle or two keeps them all: they may be what shows
-                tolerances = tolerances.with_bits(key, factor).with_shape(key, 0.0)
-        return tolerances
+                tighter = tighter.with_image(key, _next_of(made.images[key], factor))
+                continue
+            simplified = key in made.simplified
+            both = key in tolerances.of_part or claims[kind, key].options[0].bytes < little
+            if simplified:
+                tighter = tighter.with_shape(key, factor)
+            if not simplified or both:  # which of them shows isn't told by looking
+                tighter = tighter.with_bits(key, factor)
+            if not simplified:  # what lost a triangle or two keeps them all: they may be what shows
+                tighter = tighter.with_shape(key, 0.0)
+        return tighter
 
-    def _claims(
-        self, tolerances: Tolerances, look: Look, made: Made, errors: dict[int, float]
-    ) -> dict[tuple[str, Any], Claim]:
+    def _claims(self, tolerances: Tolerances, look: Look, made: Made, errors: dict[int, float]) -> dict[Blamed, Claim]:
         """What each is to blame for adds up to what was seen; parts that have nothing left to give are left out."""
         replaced = {image: _pixels(found.data) for image, found in made.images.items() if found.data}
         plain = self._sight.look_with(replaced, errors)
         shapes = {view: self._sight.blame(view, plain, look)[0] for view in errors}
         counted = self._counted(plain, errors, replaced)
         alone = {image: self._errors(image, made, tuple(errors)) for image in sorted(set().union(*counted.values()))}
-        found: dict[tuple[str, Any], dict[int, float]] = defaultdict(dict)
+        found: dict[Blamed, dict[int, float]] = defaultdict(dict)
         for view, error in errors.items():
             left = {part: value for part, value in shapes[view].items() if not tolerances.spent(part)}
-            blame: dict[tuple[str, Any], float] = {("part", part): value for part, value in left.items()}
+            blame: dict[Blamed, float] = {("part", part): value for part, value in left.items()}
             blame |= {("image", image): alone[image][view] for image in sorted(counted[view])}
             scale = error / max(sum(blame.values()), 1e-12)
             for key, value in blame.items():
@@ -102,16 +123,17 @@ class Judge:
             }
         return found
 
-    def _claim(self, key: tuple[str, Any], made: Made, of_views: dict[int, float]) -> Claim:
+    def _claim(self, key: Blamed, made: Made, of_views: dict[int, float]) -> Claim:
         kind, which = key
         if kind == "image":
             image = made.images[which]
-            power = USUAL_POWER if image.at_reach else min(image.power, MOST_POWER)
-            return Claim(len(image.data or b""), power, of_views, LEAST_OF_IMAGE)
-        takes = BYTES_PER_TRIANGLE * self._triangles[which]
-        if which in made.simplified:
-            return Claim(takes, SHAPE_POWER, of_views, LEAST_OF_PART)
-        return Claim(takes, GRID_POWER, of_views, LEAST_OF_PART)
+            others = [Option(10 ** ((image.kept_db - kept_db) / 10), taken) for kept_db, taken in made.options(which)]
+            return Claim((Option(1.0, len(image.data or b"")), *others), of_views)
+        takes, power = (
+            BYTES_PER_TRIANGLE * self._triangles[which],
+            SHAPE_POWER if which in made.simplified else GRID_POWER,
+        )
+        return Claim(tuple(Option(factor, takes * factor**-power) for factor in (1.0, *OF_PART)), of_views)
 
     def _errors(self, image: int, made: Made, views: tuple[int, ...]) -> dict[int, float]:
         """Of some views, with one image replaced."""
@@ -119,12 +141,12 @@ class Judge:
         assert data is not None  # only replaced images are asked for
         known = self._of_image.setdefault((image, data), {})
         if missing := [view for view in views if view not in known]:
-            known |= self._sight.errors(self._sight.look_with({image: _pixels(data)}, missing))
+            known |= self._sight.errors(self._sight.look_with({image: _pixels(data)}, missing, FEWER))
         return known
 
 
 def _next_of(found: Encoded, factor: float) -> Asked:
-    return Asked(round(found.kept_db - 10 * math.log10(factor), 1), round(found.kept_db, 1))
+    return Asked(round(found.kept_db - 10 * math.log10(factor), 1), round(found.kept_db, 1), found.quality)
 
 
 def _pixels(data: bytes) -> Array:

@@ -30,8 +30,10 @@ LEAST_PSNR_DB = 40.3
 """In every view that is looked at: 40 dB with a margin, since others look elsewhere."""
 CAREFUL = Tolerances(shape_px=0.0)
 """What is tried where no tightening was enough: every triangle, and textures as where nothing is looked at."""
-TOO_GOOD_DB = 0.8
-"""So far beyond, tightening went too far: half-way back is tried."""
+TOO_GOOD_DB, AIMED_DB, STEPS_BACK = 0.5, 0.2, 2
+"""So far beyond, tightening went too far, and steps back are tried that aim at that much beyond, so many at most."""
+WORTHWHILE = 0.99
+"""What part of the bytes a step back may leave to be looked at."""
 NO_LEVELS = "No coarser levels of detail: no mesh of the packed file is large and plain enough."
 ROUNDS = 8
 """How often tolerances are tightened before the input is given back."""
@@ -115,29 +117,55 @@ def _as_far_as_nothing_shows(
     draft = Draft.of(document)
     textures = SeenTextures(spare_texels(draft, nearness), packed_cells(draft))
     seen = Seen(textures, nearness.units_per_px())
+
+    def remake(tolerances: Tolerances) -> Candidate:
+        return made(tolerances, seen)[1]
+
     ways, best = made(tolerances, seen)
     if not best.steps:
         return PackedFile(best.data, (), best.notes)
     judge = Judge(flat, sampler, rays, threads)
     del rays, sampler, draft  # as large as the scene, and asked no more
-    showed: Tolerances | None = None
+    showed: tuple[Tolerances, float] | None = None
     for rounds in range(ROUNDS):
         look, psnr_db = judge.look(best.data)
         if min(psnr_db) >= least_psnr_db:
             found = PackedFile(best.data, best.steps, best.notes, psnr_db)
-            if showed is None or min(psnr_db) < least_psnr_db + TOO_GOOD_DB:
-                return found
-            _, between = made(tolerances.towards(showed), seen)
-            return _smaller(found, between, judge, least_psnr_db)
+            return found if showed is None else _nearer(found, tolerances, showed, remake, judge, least_psnr_db)
         tighter = judge.tightened(tolerances, look, ways, least_psnr_db, rounds)
         if tighter == tolerances:
             break
-        tolerances, showed = tighter, tolerances
+        tolerances, showed = tighter, (tolerances, min(psnr_db))
         ways, best = made(tolerances, seen)
         if not best.steps:
             break
-    _, careful = made(CAREFUL, seen)
-    return _smaller(None, careful, judge, least_psnr_db)
+    return _smaller(None, remake(CAREFUL), judge, least_psnr_db)
+
+
+def _nearer(
+    found: PackedFile,
+    tolerances: Tolerances,
+    showed: tuple[Tolerances, float],
+    remake: Callable[[Tolerances], Candidate],
+    judge: Judge,
+    least_psnr_db: float,
+) -> PackedFile:
+    """Where tightening went too far, back towards what showed, as far as that foretells is enough."""
+    for _ in range(STEPS_BACK):
+        worst_db, (looser, looser_db) = min(found.psnr_db), showed
+        if worst_db < least_psnr_db + TOO_GOOD_DB:
+            break
+        share = (worst_db - least_psnr_db - AIMED_DB) / (worst_db - looser_db)
+        between = tolerances.towards(looser, share)
+        made = remake(between)
+        if not made.steps or len(made.data) > WORTHWHILE * len(found.data):
+            break
+        _, psnr_db = judge.look(made.data)
+        if min(psnr_db) >= least_psnr_db:
+            found, tolerances = PackedFile(made.data, made.steps, made.notes, psnr_db), between
+        else:
+            showed = between, min(psnr_db)
+    return found
 
 
 def _smaller(found: PackedFile | None, other: Candidate, judge: Judge, least_psnr_db: float) -> PackedFile | None:

@@ -11,10 +11,14 @@ from jaxtyping import Bool, Float32, Int16, UInt8
 from nightproof.pipelines.packing.pixels import halved
 
 Array = np.ndarray
-FEW_COLORS = 0.02
-"""Colours per texel: photographs have more, drawings fewer."""
-BAND, BANDED_PIXELS = 64, 2**20
-"""Pictures of so many pixels are tried by bands of so many rows first."""
+VIEW_TEXELS = 1024
+"""A texture is seen by about this many pixels: larger ones are judged after averaging 2 × 2 texels."""
+TILE, TILES_ACROSS, SAMPLED = 64, 8, 2**18
+"""Texels a side of what samples are made of, tiles a row of them, and texels in all, at most."""
+RIM = 2
+"""Texels at the edges of tiles that are not measured: decoders mix the chroma of neighbours."""
+GOLDEN = 0.6180339887498949
+"""Its multiples are spread evenly however many there are: tiles form no columns."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,10 @@ class Picture:
     pixels: UInt8[Array, "h w c"]
     shown: Bool[Array, "h w"] | None = None
     """None: every texel."""
+    of_side: int = 0
+    """The longer side of the picture that it is a sample of."""
+    parts: float = 1.0
+    """How many times as much of that is shown."""
 
     @property
     def size(self) -> int:
@@ -31,27 +39,38 @@ class Picture:
         return self.pixels.shape[0] * self.pixels.shape[1]
 
     @property
-    def is_flat(self) -> bool:
-        """Of few colours, as palettes and painted areas are."""
-        packed = self.pixels[..., :3].astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)
-        return len(np.unique(packed)) < FEW_COLORS * self.size
+    def each(self) -> int:
+        """How many texels a side are seen as one."""
+        sides = self.pixels.shape[:2]
+        return 2 if max(*sides, self.of_side) >= VIEW_TEXELS and min(sides) >= 2 else 1
 
     def halved(self, kinds: Set[str]) -> Picture | None:
         """None where a side is odd."""
         smaller = halved(self.pixels, kinds)
         return None if smaller is None else Picture(smaller, None if self.shown is None else any_of(self.shown, 2))
 
-    def bands(self) -> Picture:
-        """Some bands of rows of a large picture, evenly spread; small ones whole."""
-        height = self.pixels.shape[0]
-        every = min(height // (2 * BAND), 2 * self.size // BANDED_PIXELS)
-        if self.size < BANDED_PIXELS or every < 2:
+    def sample(self) -> Picture:
+        """Some tiles of a large picture, evenly spread over what is shown, side by side; small ones whole."""
+        height, width = self.pixels.shape[:2]
+        down, across = height // TILE, width // TILE
+        if self.size <= SAMPLED or min(down, across) < 2:
             return self
-        rows = (np.arange(height) // BAND) % every == every // 2
-        some = None if self.shown is None else self.shown[rows]
-        if some is not None and not some.any():
+        places = np.arange(down * across) if self.shown is None else np.flatnonzero(any_of(self.shown, TILE))
+        count = min(len(places), SAMPLED // TILE**2) // TILES_ACROSS * TILES_ACROSS
+        if count == 0:
             return self
-        return Picture(np.ascontiguousarray(self.pixels[rows]), some)
+        turns = np.arange(count) + np.arange(count) * GOLDEN % 1
+        chosen = places[(turns * (len(places) / count)).astype(np.int64).clip(max=len(places) - 1)]
+
+        def tiles(values: Array) -> Array:
+            cells = values[: down * TILE, : across * TILE].reshape(down, TILE, across, TILE, -1).swapaxes(1, 2)
+            rows = cells[chosen // across, chosen % across].reshape(-1, TILES_ACROSS, TILE, TILE, cells.shape[-1])
+            return np.ascontiguousarray(rows.swapaxes(1, 2).reshape(-1, TILES_ACROSS * TILE, cells.shape[-1]))
+
+        shown = np.ones((height, width), bool) if self.shown is None else self.shown
+        inside = np.pad(np.ones((TILE - 2 * RIM, TILE - 2 * RIM), bool), RIM)
+        across_them = np.tile(inside, (count // TILES_ACROSS, TILES_ACROSS))
+        return Picture(tiles(self.pixels), tiles(shown)[..., 0] & across_them, max(height, width), len(places) / count)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ from typing import Any
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.pixels import image_size
 from nightproof.pipelines.packing.texture_loss import Loss
+from nightproof.pipelines.packing.texture_options import KeptBytes
 from nightproof.pipelines.packing.texture_uses import TextureUse, image_uses, sources
-from nightproof.pipelines.packing.textures import Asked, Encoded, TextureCoder, Work
+from nightproof.pipelines.packing.texture_work import Asked, Encoded, Work
+from nightproof.pipelines.packing.textures import TextureCoder
 from nightproof.scenes.declared import declare
 from nightproof.scenes.gltf import sniff_mime
 
@@ -61,6 +63,10 @@ class Encoder:
                 self._done[index, each[index]] = found
                 progress(done / len(new))
         return {i: self._done[i, each[i]] for i in coders}
+
+    def options(self, image: int, asked: Asked | None) -> tuple[KeptBytes, ...]:
+        """What else an image that was encoded might become."""
+        return self._coders[image].options(asked, self._done[image, asked]) if self._coders else ()
 
     def _made(self, draft: Draft, seen: SeenTextures) -> dict[int, TextureCoder]:
         document, survey = draft.document, draft.survey

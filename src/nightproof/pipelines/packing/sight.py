@@ -27,11 +27,9 @@ Array = np.ndarray
 VIEWS, SIDE_PX, SEED = 16, 512, 0x5EE
 CELLS = 160
 """Along a side of a view: one pixel of each cell is asked what it shows."""
-PIXELS = 5120
+PIXELS = 4096
 """Looked at in each view, at most, of those that show a surface."""
-FEWER = 4
-"""One of so many of them is looked at where single images are replaced."""
-EXPOSED = 48
+EXPOSED = 24
 """Along a side: pixels from which the exposure follows."""
 LAYERS = 6
 """Of surfaces in front of each other that are told apart, where one shows through another."""
@@ -88,16 +86,15 @@ class Sight:
         """A GLB as it would be seen."""
         return self._look(Previewer(flatten(parse_glb(data), self._flat.environment), self._threads), range(VIEWS))
 
-    def look_with(self, images: Mapping[int, UInt8[Array, "h w 4"]], views: Iterable[int]) -> Look:
-        """The scene that came in with some of its images replaced, from some views, at one of FEWER pixels: who is to
-        blame needs to be known less well than how much there is to be blamed for."""
+    def look_with(self, images: Mapping[int, UInt8[Array, "h w 4"]], views: Iterable[int], every: int = 1) -> Look:
+        """The scene that came in with some of its images replaced, from some views, at one of `every` pixels."""
         worn = {
             index: replace(texture, pixels=images[texture.image])
             for index, texture in enumerate(self._flat.textures)
             if texture.image in images
         }
         with self._previewer.wearing(worn):
-            return self._look(self._previewer, views, FEWER)
+            return self._look(self._previewer, views, every)
 
     def psnr_db(self, after: Look) -> tuple[float, ...]:
         """Of each view, on display values, over the pixels that show a surface before or after."""
@@ -125,7 +122,9 @@ class Sight:
         seen = view.shown.fewer(every).surface | shown.surface
         squared = ((old.color - shown.color) ** 2).mean(axis=-1)
         errors = np.zeros(len(self._flat.instances))
-        for instance in view.instances[:, ::every]:  # what shines through may be as much to blame as what it shines through
+        for instance in view.instances[
+            :, ::every
+        ]:  # what shines through may be as much to blame as what it shines through
             told = seen & (instance >= 0)
             errors += np.bincount(instance[told], squared[told], minlength=len(errors))
         parts: dict[Part, float] = defaultdict(float)

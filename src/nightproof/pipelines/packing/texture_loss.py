@@ -13,8 +13,6 @@ from nightproof.pipelines.packing.pixels import bands
 from nightproof.pipelines.packing.texture_uses import TextureUse
 
 Array = np.ndarray
-VIEW_TEXELS = 1024
-"""A texture is seen by about this many pixels: larger ones are judged after averaging 2 × 2 texels."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,8 @@ class Measured:
 
 AFAR, AFAR_DB = 4, 4.0
 """Blocks of so many texels a side lose so many decibels less."""
+WIDE, WIDE_DB = 16, 14.0
+"""Likewise where normals are of something polished: it mirrors the tilt of wide areas of one value."""
 FULL_SIZE_DB = 3.0
 """What halving has to keep beyond `Loss`, texel by texel: compression takes its part afterwards."""
 BLOCK, WORST_BLOCK_DB = 32, 2.0
@@ -75,14 +75,22 @@ ALPHA_PSNR_DB = 50.0
 def measured(before: Picture, after: UInt8[Array, "h w c"], use: TextureUse, *, rounded: bool = False) -> Measured:
     """What `after` lost, as it is seen; where values were rounded, from afar as well: grain averages out there, and
     bands of one value don't."""
-    each = 2 if max(before.pixels.shape[:2]) >= VIEW_TEXELS and min(before.pixels.shape[:2]) >= 2 else 1
+    each = before.each
     shown = _any_shown(before) if each == 1 else _halved(_any_shown(before))
     near = _lost(before.pixels, after, (each, each), shown, use)
     if not rounded:
         return near
-    tall, wide = (min(AFAR, side // each) for side in before.pixels.shape[:2])
+    found = _worse(near, _afar(before, after, AFAR, shown, use), AFAR_DB)
+    return _worse(found, _afar(before, after, WIDE, shown, use), WIDE_DB) if near.polished else found
+
+
+def _afar(
+    before: Picture, after: UInt8[Array, "h w c"], side: int, shown: Bool[Array, "h w"] | None, use: TextureUse
+) -> Measured:
+    """Averaged over blocks of so many texels a side, of those that are seen near by."""
+    tall, wide = (min(side, size // before.each) for size in before.pixels.shape[:2])
     mostly = None if shown is None else _mostly(shown, tall, wide)
-    return _worse(near, _lost(before.pixels, after, (each * tall, each * wide), mostly, use), AFAR_DB)
+    return _lost(before.pixels, after, (before.each * tall, before.each * wide), mostly, use)
 
 
 def slack_at_full_size_db(before: Picture, after: UInt8[Array, "h w c"], use: TextureUse, loss: Loss) -> float:

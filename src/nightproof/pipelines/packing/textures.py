@@ -1,6 +1,6 @@
 """Textures to WebP: no larger than is seen, at the lowest quality whose measured loss the texture's use allows.
 
-How images are read: `texture_uses`; what may be lost: `texture_loss`.
+How images are read: `texture_uses`; what may be lost: `texture_loss`; what codings are and lose: `codings`.
 """
 
 from __future__ import annotations
@@ -9,91 +9,36 @@ import hashlib
 import math
 import os
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool
 
-from nightproof.pipelines.packing.covered import SIDE
+from nightproof.pipelines.packing.codings import Codings
 from nightproof.pipelines.packing.picture import Picture, Rounding, picture_of
-from nightproof.pipelines.packing.pixels import decoded, enlarged, reread, webp
-from nightproof.pipelines.packing.quality import CLOSE_DB, DB_PER_QUALITY, HIGHEST, LOWEST, lowest_that_holds
-from nightproof.pipelines.packing.texture_loss import Loss, Measured, measured, slack_at_full_size_db
-from nightproof.pipelines.packing.texture_uses import TextureUse
+from nightproof.pipelines.packing.pixels import decoded, enlarged
+from nightproof.pipelines.packing.quality import CLOSE_DB, HIGHEST, LOWEST, lowest_that_holds
+from nightproof.pipelines.packing.texture_loss import Loss, slack_at_full_size_db
+from nightproof.pipelines.packing.texture_options import KeptBytes, options
+from nightproof.pipelines.packing.texture_work import STAYS, Asked, Encoded, Work
 
 Array = np.ndarray
-TOP, REACH_DB, MORE_DB = 98, 0.3, 0.5
+REACH_DB, MORE_DB = 0.3, 0.5
 """The lossy coder's best costs much: so much less is taken for it. What counts as more than before."""
 GRAIN = 85
 """The least quality of grain that no quality holds."""
-STEPS, SPARING_STEPS, NORMAL_STEP = (11, 9, 7, 5, 3), (7, 5, 3), 7
-"""That values are rounded to before they are coded without loss, odd so that none is half-way; sparing what is smooth;
-and the largest of normals: flattened grain changes what is mirrored."""
-LOSSLESS_PIXELS, HIGH = 2**18, 91
-"""The lossless coder is tried as well where that costs little, or where the lossy one needs a quality above that."""
-SEARCHING, KEPT = 4, 6
-"""How hard the coder tries; alpha would take it ten times as long for a per mille."""
+LIKELY = 1.05
+"""So much more than the lossy coder's by a sample, and the lossless coder is tried at the whole."""
+NEARLY_DB = 0.6
+"""So much less than is asked is enough of roundings: the next finer one may take twice the bytes."""
+GRAINY = 1.3
+"""What the bytes of grain count for that no quality holds: so much more for all of it is well spent."""
 SMALLEST_PX = 16
 """Textures aren't halved below this side: nothing is left to save."""
-CORRECTIONS, TOO_MUCH_DB = 6, 1.0
-"""How often the whole is coded where its bands foretold it badly, and what is too good."""
-USUAL_POWER, EXACT_POWER = 1.2, 0.5
-"""Of the lossy coder, where nothing is measured, and of the lossless one: bytes double within 2.5 dB and 6 dB."""
-CACHE_VERSION = b"nightproof/webp/6\n"
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is to be made of one image."""
-
-    use: TextureUse
-    spare: float | None = None
-    """Texels per pixel of the nearest sensible view, nearly everywhere: halved while it is 2 or more, and further while
-    its texels come back. None: the size stays."""
-    cells: bytes | None = None
-    """Which of SIDE × SIDE cells surface shows, row by row, a bit for each. None: all."""
-
-    @property
-    def shown(self) -> Bool[Array, "n n"] | None:
-        if self.cells is None:
-            return None
-        return np.unpackbits(np.frombuffer(self.cells, np.uint8)).astype(bool).reshape(SIDE, SIDE)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked of one image's coding."""
-
-    stricter_db: float
-    """Squared error less than allowed; negative where grain may lose more."""
-    above_db: float = -math.inf
-    """What it had before. Where no quality reaches what is asked, the lossy coder's best is taken if it is more than
-    that; then the finest rounding if that is; then the very values."""
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """What became of one image."""
-
-    data: bytes | None
-    """None: it stays as it came, for nothing smaller holds."""
-    kept_db: float
-    """How much less squared error than allowed; negative where grain lost more."""
-    reach_db: float
-    """Likewise, of the lossy coder's best; beyond it bytes leap."""
-    power: float
-    """Bytes grow as error^−power hereabouts."""
-
-    @property
-    def at_reach(self) -> bool:
-        """Whether the lossy coder has nothing left to give."""
-        return self.kept_db >= self.reach_db - REACH_DB - MORE_DB
-
-
-STAYS = Encoded(None, math.inf, math.inf, USUAL_POWER)
+CORRECTIONS, TOO_MUCH_DB = 4, 0.6
+"""How often the whole is coded where its sample foretold it badly, and what is too good."""
+CACHE_VERSION = b"nightproof/webp/7\n"
+_RECORD = struct.Struct("<di?")
 
 
 def encode_texture(data: bytes, work: Work, loss: Loss = Loss(), cache: Path | None = None) -> bytes | None:
@@ -102,34 +47,6 @@ def encode_texture(data: bytes, work: Work, loss: Loss = Loss(), cache: Path | N
     Alpha is lossless wherever it is read and dropped where nobody reads it. Deterministic.
     """
     return TextureCoder(data, work, loss, cache).encoded().data
-
-
-Tried = dict[int, tuple[Measured, int]]
-"""Quality → what bands lose at it, and their bytes."""
-
-
-@dataclass
-class _Size:
-    """An image at one size, and what is known of its codings. Its texels are made when they are asked for."""
-
-    make: Callable[[], Picture]
-    slack_db: float
-    """How far it stays from what may be lost by halving."""
-    known: Tried = field(default_factory=dict)
-    """Saves work and decides nothing: what was asked before must not change what is made."""
-
-    @cached_property
-    def picture(self) -> Picture:
-        return self.make()
-
-    def forget_texels(self) -> None:
-        """Until they are asked for again."""
-        for name in ("picture", "bands"):
-            self.__dict__.pop(name, None)
-
-    @cached_property
-    def bands(self) -> Picture:
-        return self.picture.bands()
 
 
 class TextureCoder:
@@ -143,14 +60,16 @@ class TextureCoder:
         place = self._place(asked)
         if place and place.is_file():
             stored = place.read_bytes()
-            return Encoded(stored[24:] or None, *struct.unpack("<ddd", stored[:24]))
+            kept_db, quality, is_grain = _RECORD.unpack(stored[: _RECORD.size])
+            return Encoded(stored[_RECORD.size :] or None, kept_db, None if quality < 0 else quality, is_grain)
         made = self._encode(asked)
         for size in self._sizes:
             size.forget_texels()
         if place:
             place.parent.mkdir(parents=True, exist_ok=True)
             part = place.with_suffix(f".{os.getpid()}.part")
-            part.write_bytes(struct.pack("<ddd", made.kept_db, made.reach_db, made.power) + (made.data or b""))
+            quality = -1 if made.quality is None else made.quality
+            part.write_bytes(_RECORD.pack(made.kept_db, quality, made.is_grain) + (made.data or b""))
             part.replace(place)
         return made
 
@@ -162,44 +81,43 @@ class TextureCoder:
         return self._cache / f"{hashlib.sha256(CACHE_VERSION + text.encode() + self._data).hexdigest()}.webp"
 
     def _encode(self, asked: Asked | None) -> Encoded:
-        least_db = asked.stricter_db if asked else 0.0
-        above_db = asked.above_db if asked else -math.inf
-        size = next((size for size in reversed(self._sizes) if size.slack_db >= least_db), None)
-        if size is None:
+        asks = asked or Asked(0.0)
+        if not self._sizes:
             return STAYS
-        tried: Tried = {}
-        found, quality = self._lossy(size, self._loss, least_db, LOWEST, tried)
-        if found is None and asked is None:
-            found, quality = self._lossy(size, self._loss.of_grain, 0.0, GRAIN, tried)
-        elif found is None and (best_db := self._reach_db(tried) - REACH_DB) > above_db + MORE_DB:
-            found, quality = self._lossy(size, self._loss, best_db, LOWEST, tried)
-        if found is None and asked is not None:
-            found, quality = self._top(size, above_db, tried), TOP
-        best = found
-        if found is None or self._lossless_pays(size, found, quality):
-            exact = self._lossless(size, min(found.kept_db, least_db) if found else least_db, above_db, tried)
-            best = exact if found is None or len(exact.data or b"") < len(found.data or b"") else found
-        return best if best and len(best.data or b"") < len(self._data) else STAYS
+        size = self._sizes[self._size_for(asks)]
+        found = _Lossy(size, self._loss, asks).best(grain=asked is None)
+        exact = self._exact(size, asks, found)
+        best = min([one for one in (found, exact) if one and one.data], key=_worth, default=STAYS)
+        return best if len(best.data or b"") < len(self._data) else STAYS
+
+    def options(self, asked: Asked | None, found: Encoded) -> tuple[KeptBytes, ...]:
+        """What else it might become that keeps more than what was found, as its sample foretells."""
+        number = self._size_for(asked or Asked(0.0))
+        return options(self._sizes[: number + 1], self._loss, found)
+
+    def _size_for(self, asks: Asked) -> int:
+        """The smallest whose halving left enough."""
+        return max(number for number, size in enumerate(self._sizes) if size.slack_db >= asks.stricter_db)
 
     @cached_property
-    def _sizes(self) -> list[_Size]:
+    def _sizes(self) -> list[Codings]:
         """From the largest that is worth keeping to the smallest that comes back; none where the image must stay."""
-        picture, spare, first = self._whole(), self._work.spare, 0
+        use, spare = self._work.use, self._work.spare
+        picture, first = self._whole(), 0
         if picture is None:
             return []
         if spare is None:
-            return [_Size(partial(self._at, 0), math.inf)]
+            return [Codings(partial(self._at, 0), use, math.inf)]
         while spare >= 2 and (smaller := self._halved(picture)) is not None:
             picture, spare, first = smaller, spare / 2, first + 1
-        seen, found = picture, [_Size(partial(self._at, first), math.inf)]
+        seen, found = picture, [Codings(partial(self._at, first), use, math.inf)]
         while (smaller := self._halved(picture)) is not None:
-            some = picture.bands()  # most large pictures end there, at a quarter of the cost
-            if some is not picture and self._slack(some, self._halved(some)) < 0:
-                break
-            if (slack := self._slack(seen, smaller)) < 0:
+            larger = enlarged(smaller.pixels, *seen.pixels.shape[:2])
+            slack_db = slack_at_full_size_db(seen, larger, use, self._loss)
+            if slack_db < 0:
                 break
             picture = smaller
-            found.append(_Size(partial(self._at, first + len(found)), slack))
+            found.append(Codings(partial(self._at, first + len(found)), use, slack_db))
         return found
 
     def _whole(self) -> Picture | None:
@@ -216,126 +134,109 @@ class TextureCoder:
     def _halved(self, picture: Picture) -> Picture | None:
         return None if min(picture.pixels.shape[:2]) <= SMALLEST_PX else picture.halved(self._work.use.kinds)
 
-    def _slack(self, picture: Picture, smaller: Picture | None) -> float:
-        if smaller is None:
-            return -math.inf
-        larger = enlarged(smaller.pixels, *picture.pixels.shape[:2])
-        return slack_at_full_size_db(picture, larger, self._work.use, self._loss)
+    def _exact(self, size: Codings, asks: Asked, lossy: Encoded | None) -> Encoded | None:
+        """By the lossless coder, of the coarsest rounding that holds; None where that is likely to be larger."""
+        least_db = asks.stricter_db if lossy is None else min(lossy.kept_db, asks.stricter_db)
+        ways = self._roundings(size, least_db, asks.above_db, whole=False)
+        way = _smallest(size, ways)
+        if lossy and size.exact_bytes(way) * _share_of(size, lossy) > LIKELY * _worth(lossy):
+            return None
+        whole = size.sample is size.picture
+        if not whole and self._margin_db(size, way, whole=True) < min(least_db, ways[way]) - CLOSE_DB:
+            way = _smallest(size, self._roundings(size, least_db, asks.above_db, whole=True))
+        kept_db = min(self._margin_db(size, way, whole=True), size.slack_db)
+        return Encoded(size.exact(way), kept_db)
 
-    def _lossy(
-        self, size: _Size, limit: Loss, least_db: float, lowest: int, tried: Tried
-    ) -> tuple[Encoded | None, int]:
-        """What the lowest quality makes whose margin to `limit` is enough, and that quality; None and 101 if none."""
-        quality, found = self._search(size, limit, least_db, lowest, tried), None
-        pixels = size.picture.pixels
-        method = KEPT if pixels.shape[2] == 3 else SEARCHING
-        for _ in range(CORRECTIONS):
-            if quality > HIGHEST:
-                break
-            data = webp(pixels, lossless=False, quality=quality, method=method)
-            loss = self._measured(size.picture, data)
-            missing_db = least_db - loss.margin_db(limit)
-            if missing_db <= CLOSE_DB:
-                kept_db = min(loss.margin_db(self._loss), size.slack_db)
-                found = Encoded(data, kept_db, self._reach_db(tried), self._power(tried, quality)), quality
-            elif found:
-                break  # a step too far back
-            step = missing_db / DB_PER_QUALITY / 2
-            if -TOO_MUCH_DB < missing_db <= CLOSE_DB or quality + step < lowest:
-                break
-            quality += max(1, round(step)) if missing_db > 0 else min(-1, round(step))
-        return found or (None, HIGHEST + 1)
-
-    def _top(self, size: _Size, above_db: float, tried: Tried) -> Encoded | None:
-        """The lossy coder's best of the whole, whatever its bands foretold, if that is more than before."""
-        pixels = size.picture.pixels
-        data = webp(pixels, lossless=False, quality=TOP, method=SEARCHING)
-        kept_db = min(self._measured(size.picture, data).margin_db(self._loss), size.slack_db)
-        more = kept_db > above_db + MORE_DB
-        return Encoded(data, kept_db, self._reach_db(tried), USUAL_POWER) if more else None
-
-    def _search(self, size: _Size, limit: Loss, least_db: float, lowest: int, tried: Tried) -> int:
-        """The quality by bands, nearly: `_lossy` says the rest."""
-
-        def margin_db(quality: int) -> float:
-            if quality not in size.known:
-                data = webp(size.bands.pixels, lossless=False, quality=quality, method=SEARCHING)
-                size.known[quality] = self._measured(size.bands, data), len(data)
-            tried[quality] = size.known[quality]
-            return tried[quality][0].margin_db(limit) - least_db
-
-        return lowest_that_holds(margin_db, lowest)
-
-    def _reach_db(self, tried: Tried) -> float:
-        """Infinite where the search never came to the highest quality."""
-        return tried[HIGHEST][0].margin_db(self._loss) if HIGHEST in tried else math.inf
-
-    def _power(self, tried: Tried, quality: int) -> float:
-        """By the nearest qualities on either side that were tried."""
-        low = max((each for each in tried if each <= quality), default=min(tried))
-        high = min((each for each in tried if each > low), default=low)
-        (one, few), (other, many) = tried[low], tried[high]
-        gained_db = other.margin_db(self._loss) - one.margin_db(self._loss)
-        if not 0.05 < gained_db < 50 or many <= few:
-            return USUAL_POWER
-        return 10 * math.log10(many / few) / gained_db
-
-    def _lossless(self, size: _Size, least_db: float, above_db: float, tried: Tried) -> Encoded:
-        """Its chroma is not halved, which normals can't bear. Of the roundings that hold, the smaller by bands."""
-        way, kept_db = self._smallest(size.bands, self._roundings(size.bands, least_db, above_db))
-        if size.bands is not size.picture:
-            foretold_db, kept_db = kept_db, self._margin_db(size.picture, way)
-            if kept_db < min(least_db, foretold_db) - CLOSE_DB:
-                way, kept_db = self._smallest(size.bands, self._roundings(size.picture, least_db, above_db))
-        data = self._exact(size.picture, way)
-        return Encoded(data, min(kept_db, size.slack_db), self._reach_db(tried), EXACT_POWER)
-
-    def _smallest(self, bands: Picture, ways: list[tuple[Rounding, float]]) -> tuple[Rounding, float]:
-        return min(ways, key=lambda each: len(self._exact(bands, each[0]))) if len(ways) > 1 else ways[0]
-
-    def _margin_db(self, picture: Picture, way: Rounding) -> float:
-        if way.step == 1:
-            return math.inf
-        pixels = way.of(picture.pixels, self._middle)
-        return measured(picture, pixels, self._work.use, rounded=True).margin_db(self._loss)
-
-    def _lossless_pays(self, size: _Size, found: Encoded, quality: int) -> bool:
-        """Likely where pictures are small or flat or the lossy coder labours; asked of the bands of large ones."""
-        if size.picture.size <= LOSSLESS_PIXELS:
-            return True
-        if quality <= HIGH and found.kept_db >= 0 and not size.bands.is_flat:
-            return False
-        ways = self._roundings(size.bands, found.kept_db, -math.inf)
-        lossy = webp(size.bands.pixels, lossless=False, quality=quality, method=SEARCHING)
-        return min(len(self._exact(size.bands, way)) for way, _ in ways) < len(lossy)
-
-    def _roundings(self, picture: Picture, least_db: float, above_db: float) -> list[tuple[Rounding, float]]:
+    def _roundings(self, size: Codings, least_db: float, above_db: float, *, whole: bool) -> dict[Rounding, float]:
         """Of each way of rounding the coarsest that holds, and its margin; where none does the best that is above what
         there was, or the very values."""
-        found: list[tuple[Rounding, float]] = []
-        best: tuple[Rounding, float] = (Rounding(1), math.inf)
-        best_db = above_db + MORE_DB
-        for steps, sparing in ((self._steps, False), (SPARING_STEPS, True)):
-            for way in (Rounding(step, sparing) for step in steps):
-                margin_db = self._margin_db(picture, way)
-                if margin_db >= least_db:
-                    found.append((way, margin_db))
+        found: dict[Rounding, float] = {}
+        best, best_db = Rounding(1), above_db + MORE_DB
+        for ways in size.roundings:
+            for way in ways:
+                margin_db = self._margin_db(size, way, whole=whole)
+                if margin_db >= least_db - NEARLY_DB:
+                    found[way] = margin_db
                     break
                 if margin_db > best_db > -math.inf:
-                    best, best_db = (way, margin_db), margin_db
-        return found or [best]
+                    best, best_db = way, margin_db
+        return found or {best: math.inf if best.step == 1 else best_db}
 
-    @property
-    def _steps(self) -> tuple[int, ...]:
-        return tuple(step for step in STEPS if not self._middle or step <= NORMAL_STEP)
+    def _margin_db(self, size: Codings, way: Rounding, *, whole: bool) -> float:
+        return math.inf if way.step == 1 else size.rounded(way, whole=whole).margin_db(self._loss)
 
-    @property
-    def _middle(self) -> int:
-        """127.5 is zero of a normal: 128 stays what it is, and flat stays flat."""
-        return 128 if "normal" in self._work.use.kinds else 0
 
-    def _exact(self, picture: Picture, way: Rounding) -> bytes:
-        return webp(way.of(picture.pixels, self._middle), lossless=True, quality=80, method=SEARCHING)
+def _smallest(size: Codings, ways: dict[Rounding, float]) -> Rounding:
+    return min(ways, key=size.exact_bytes) if len(ways) > 1 else next(iter(ways))
 
-    def _measured(self, picture: Picture, data: bytes) -> Measured:
-        return measured(picture, reread(data, picture.pixels.shape[2]), self._work.use)
+
+def _share_of(size: Codings, lossy: Encoded) -> float:
+    """What part of the bytes that its sample foretold the whole took."""
+    assert lossy.data is not None and lossy.quality is not None
+    return len(lossy.data) / (size.lossy_sample(lossy.quality)[0] * size.sample.parts)
+
+
+def _worth(found: Encoded) -> float:
+    """Bytes, and more for grain that lost more than is allowed."""
+    return len(found.data or b"") * (GRAINY if found.is_grain else 1.0)
+
+
+class _Lossy:
+    """The lossy coder's search for one size and what is asked of it. The whole is coded where its sample says; then
+    what the whole kept corrects what is foretold."""
+
+    def __init__(self, size: Codings, loss: Loss, asks: Asked) -> None:
+        self._size, self._loss, self._asks = size, loss, asks
+        self._limit = loss
+        self._whole: dict[int, float] = {}
+        """Quality → margin, of what was coded whole."""
+        self._more_db: dict[int, float] = {}
+        """Quality → what the whole keeps beyond its sample."""
+        if asks.quality is not None:
+            self._more_db[asks.quality] = asks.above_db - self._sampled_db(asks.quality)
+
+    def best(self, *, grain: bool) -> Encoded | None:
+        """What the lowest quality makes that is enough. Where none is: by what is allowed of grain, or else the lowest
+        that is nearly as good as the best, if that is more than there was."""
+        quality = self._lowest(self._asks.stricter_db, LOWEST)
+        if quality is None and grain:
+            self._limit, self._whole, self._more_db = self._loss.of_grain, {}, {}
+            quality = self._lowest(0.0, GRAIN)
+        elif quality is None:
+            quality = self._nearly_best()
+        if quality is None:
+            return None
+        data, found = self._size.lossy(quality)
+        kept_db = min(found.margin_db(self._loss), self._size.slack_db)
+        is_grain = self._limit != self._loss
+        return Encoded(data, kept_db, quality, is_grain)
+
+    def _nearly_best(self) -> int | None:
+        top = max(self._whole, key=lambda quality: self._whole[quality])
+        if self._whole[top] <= self._asks.above_db + MORE_DB:
+            return None
+        return self._lowest(self._whole[top] - REACH_DB, LOWEST)
+
+    def _lowest(self, least_db: float, least: int) -> int | None:
+        """None where not even the highest keeps so much."""
+        for _ in range(CORRECTIONS):
+            quality = min(lowest_that_holds(lambda at: self._foretold_db(at) - least_db, least), HIGHEST)
+            if quality in self._whole:
+                break
+            margin_db = self._whole[quality] = self._size.lossy(quality)[1].margin_db(self._limit)
+            self._more_db[quality] = margin_db - self._sampled_db(quality)
+            if -CLOSE_DB <= margin_db - least_db < TOO_MUCH_DB:
+                break
+        return min(
+            (quality for quality, kept_db in self._whole.items() if kept_db >= least_db - CLOSE_DB), default=None
+        )
+
+    def _foretold_db(self, quality: int) -> float:
+        if quality in self._whole:
+            return self._whole[quality]
+        known = sorted(self._more_db)
+        more_db = float(np.interp(quality, known, [self._more_db[each] for each in known])) if known else 0.0
+        return self._sampled_db(quality) + more_db
+
+    def _sampled_db(self, quality: int) -> float:
+        return self._size.lossy_sample(quality)[1].margin_db(self._limit)

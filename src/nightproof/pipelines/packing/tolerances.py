@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from nightproof.pipelines.packing.texture_loss import Loss
-from nightproof.pipelines.packing.textures import Asked
+from nightproof.pipelines.packing.texture_work import Asked
 from nightproof.pipelines.packing.units import Part
 
 SHAPE_PX = 0.5
@@ -55,21 +55,24 @@ class Tolerances:
 
     def with_bits(self, part: Part, factor: float) -> Tolerances:
         """Finer grids: a bit is a quarter of the squared error."""
-        more = self.more_bits.get(part, 0) + max(2, math.ceil(-math.log(factor, 4)))
+        more = self.more_bits.get(part, 0) + max(1, math.ceil(-math.log(factor, 4)))
         return replace(self, more_bits={**self.more_bits, part: min(MOST_MORE_BITS, more)})
 
     def with_image(self, image: int, asked: Asked) -> Tolerances:
         return replace(self, of_image={**self.of_image, image: asked})
 
-    def towards(self, other: Tolerances) -> Tolerances:
-        """Half-way to looser ones, where both say something of a part or image."""
-        shapes = {part: math.sqrt(px * other.shape_of(part)) for part, px in self.of_part.items()}
-        bits = {part: (more + other.more_bits.get(part, 0)) // 2 for part, more in self.more_bits.items()}
+    def towards(self, looser: Tolerances, share: float) -> Tolerances:
+        """That part of the way back to those that they were tightened from."""
+
+        def between(one: float, other: float) -> float:
+            return one + share * (other - one)
+
+        shapes = {part: px ** (1 - share) * looser.shape_of(part) ** share for part, px in self.of_part.items()}
+        bits = {part: math.ceil(between(more, looser.more_bits.get(part, 0))) for part, more in self.more_bits.items()}
         images = {
-            image: Asked(
-                round((asked.stricter_db + other.of_image[image].stricter_db) / 2, 1), other.of_image[image].above_db
-            )
+            image: asked
+            if looser.of_image.get(image) == asked
+            else replace(asked, stricter_db=round(between(asked.stricter_db, asked.above_db), 1))
             for image, asked in self.of_image.items()
-            if image in other.of_image
         }
-        return replace(self, of_part=shapes, more_bits=bits, of_image={**self.of_image, **images})
+        return replace(self, of_part=shapes, more_bits=bits, of_image=images)

@@ -1,0 +1,108 @@
+"""One image at one size and its codings, each made and measured once; much is told from a sample of its texels.
+
+What is known here saves work and decides nothing: what was asked before must not change what is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from nightproof.pipelines.packing.picture import Picture, Rounding
+from nightproof.pipelines.packing.pixels import reread, webp
+from nightproof.pipelines.packing.texture_loss import Measured, measured
+from nightproof.pipelines.packing.texture_uses import TextureUse
+
+Array = np.ndarray
+SEARCHING, KEPT = 2, 6
+"""How hard the lossy coder tries at samples and at what is kept."""
+KEPT_WITH_ALPHA = 4
+"""6 would take ten times as long over it, for a per mille."""
+EXACT_SEARCHING, EXACT_KEPT = (2, 40), (4, 80)
+"""Likewise the lossless coder, and its own quality, which is effort as well."""
+
+STEPS, SPARING_STEPS, NORMAL_STEP = (11, 9, 7, 5, 3), (9, 5, 3), 7
+"""That values are rounded to before they are coded without loss, odd so that none is half-way; sparing what is smooth;
+and the largest of normals: flattened grain changes what is mirrored."""
+
+
+@dataclass
+class Codings:
+    """Of one image at one size, RGB or RGBA."""
+
+    make: Callable[[], Picture]
+    """Its texels, whenever they are asked for."""
+    use: TextureUse
+    slack_db: float
+    """How far it stays from what may be lost by halving."""
+    _lossy: dict[int, tuple[bytes, Measured]] = field(default_factory=dict)
+    _lossy_sample: dict[int, tuple[int, Measured]] = field(default_factory=dict)
+    _exact_bytes: dict[Rounding, float] = field(default_factory=dict)
+    _rounded: dict[tuple[Rounding, bool], Measured] = field(default_factory=dict)
+
+    @cached_property
+    def picture(self) -> Picture:
+        return self.make()
+
+    @cached_property
+    def sample(self) -> Picture:
+        return self.picture.sample()
+
+    def forget_texels(self) -> None:
+        """Until they are asked for again; its sample is small."""
+        self.__dict__.pop("picture", None)
+
+    def lossy(self, quality: int) -> tuple[bytes, Measured]:
+        if quality not in self._lossy:
+            pixels = self.picture.pixels
+            method = KEPT if pixels.shape[2] == 3 else KEPT_WITH_ALPHA
+            data = webp(pixels, lossless=False, quality=quality, method=method)
+            self._lossy[quality] = data, self._measured(self.picture, data)
+        return self._lossy[quality]
+
+    def lossy_sample(self, quality: int) -> tuple[int, Measured]:
+        """Bytes of the sample, and what it loses."""
+        if quality not in self._lossy_sample:
+            data = webp(self.sample.pixels, lossless=False, quality=quality, method=SEARCHING)
+            self._lossy_sample[quality] = len(data), self._measured(self.sample, data)
+        return self._lossy_sample[quality]
+
+    def exact(self, way: Rounding) -> bytes:
+        """Without loss, after rounding. Chroma is not halved, which normals can't bear."""
+        method, quality = EXACT_KEPT
+        return webp(self._round(self.picture, way), lossless=True, quality=quality, method=method)
+
+    def exact_bytes(self, way: Rounding) -> float:
+        """What `exact` would take, by the sample."""
+        if way not in self._exact_bytes:
+            method, quality = EXACT_SEARCHING
+            data = webp(self._round(self.sample, way), lossless=True, quality=quality, method=method)
+            self._exact_bytes[way] = len(data) * self.sample.parts
+        return self._exact_bytes[way]
+
+    def rounded(self, way: Rounding, *, whole: bool) -> Measured:
+        """What rounding loses of the picture, or of its sample."""
+        if (way, whole) not in self._rounded:
+            picture = self.picture if whole else self.sample
+            self._rounded[way, whole] = measured(picture, self._round(picture, way), self.use, rounded=True)
+        return self._rounded[way, whole]
+
+    @property
+    def roundings(self) -> list[list[Rounding]]:
+        """Ways of rounding, each from the coarsest."""
+        plain = [Rounding(step) for step in STEPS if not self.middle or step <= NORMAL_STEP]
+        return [plain, [Rounding(step, sparing=True) for step in SPARING_STEPS]]
+
+    @property
+    def middle(self) -> int:
+        """127.5 is zero of a normal: 128 stays what it is, and flat stays flat."""
+        return 128 if "normal" in self.use.kinds else 0
+
+    def _round(self, picture: Picture, way: Rounding) -> Array:
+        return way.of(picture.pixels, self.middle)
+
+    def _measured(self, picture: Picture, data: bytes) -> Measured:
+        return measured(picture, reread(data, picture.pixels.shape[2]), self.use)

@@ -1,0 +1,72 @@
+"""What an image might become that keeps more: bytes by how much is kept, foretold from samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from nightproof.pipelines.packing.codings import Codings
+from nightproof.pipelines.packing.picture import Rounding
+from nightproof.pipelines.packing.quality import HIGHEST
+from nightproof.pipelines.packing.texture_loss import Loss
+from nightproof.pipelines.packing.texture_work import Encoded
+
+QUALITIES = (50, 65, 80, 90, 95, HIGHEST)
+BETWEEN = 3
+"""Options between two qualities that were tried: the coder comes near any."""
+USUAL_SHARE = 0.85
+"""What part of the bytes that a sample foretells the whole takes: less is known of other tiles' surroundings there."""
+ALL_DB = 60.0
+"""What the very values count as keeping."""
+
+
+class KeptBytes(NamedTuple):
+    kept_db: float
+    """How much less squared error than allowed."""
+    bytes: float
+
+
+def options(sizes: Sequence[Codings], loss: Loss, found: Encoded) -> tuple[KeptBytes, ...]:
+    """Those that keep more than `found`, in no order.
+
+    Args:
+        sizes: of the image, from the largest to the one that was `found`.
+    """
+    last, all_of_them = len(sizes) - 1, list[KeptBytes]()
+    for number, size in enumerate(sizes):
+        more_db, share, least = 0.0, USUAL_SHARE, 0
+        if number == last and found.quality is not None and found.data:
+            least = found.quality
+            sampled, lost = size.lossy_sample(least)
+            more_db = found.kept_db - lost.margin_db(loss)
+            share = len(found.data) / (sampled * size.sample.parts)
+        lossy = _lossy(size, loss, more_db, share, least)
+        each = [*lossy, *_between(lossy), *_exact(size, loss, share)]
+        all_of_them += [KeptBytes(min(kept_db, size.slack_db), taken) for kept_db, taken in each]
+    return tuple(option for option in all_of_them if option.kept_db > found.kept_db)
+
+
+def _lossy(size: Codings, loss: Loss, more_db: float, share: float, least: int) -> list[KeptBytes]:
+    each = [size.lossy_sample(quality) for quality in (least, *QUALITIES) if quality > 0 and quality >= least]
+    return [KeptBytes(lost.margin_db(loss) + more_db, taken * size.sample.parts * share) for taken, lost in each]
+
+
+def _between(lossy: Sequence[KeptBytes]) -> list[KeptBytes]:
+    return [
+        KeptBytes(one.kept_db + part * (other.kept_db - one.kept_db), one.bytes * (other.bytes / one.bytes) ** part)
+        for one, other in pairwise(lossy)
+        for part in (step / (BETWEEN + 1) for step in range(1, BETWEEN + 1))
+    ]
+
+
+def _exact(size: Codings, loss: Loss, share: float) -> list[KeptBytes]:
+    """All plain roundings, the coarsest and the finest of those that spare slopes, and the very values."""
+    plain, sparing = size.roundings
+    ways = [*plain, sparing[0], sparing[-1]]
+    kept = [(way, size.rounded(way, whole=False).margin_db(loss)) for way in ways]
+    return [
+        KeptBytes(kept_db if math.isfinite(kept_db) else ALL_DB, size.exact_bytes(way) * share)
+        for way, kept_db in (*kept, (Rounding(1), ALL_DB))
+    ]
