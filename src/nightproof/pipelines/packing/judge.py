@@ -23,12 +23,12 @@ from nightproof.scenes.views import ViewSampler
 Array = np.ndarray
 Blamed = tuple[str, Any]
 """`image` and its number, or `part` and which."""
-AIM = 0.97
+AIM = 0.985
 """What tightening aims at: that part of what a picture may lose, and of that with every round."""
 INSISTING = 24
 """How often it aims lower where nothing changed: what showed is there all the same."""
-CHEAP = 0.1
-"""What takes so little of the bytes to blame is tightened in every way at once."""
+CHEAP = 0.05
+"""A part that takes so little of the bytes to blame is left unharmed where tightening it once was not enough."""
 ALIKE = 0.97
 """Nearer to 1 a factor changes nothing."""
 COUNTED = 0.05
@@ -64,7 +64,7 @@ class Judge:
         allowed = squared_error(least_psnr_db)
         errors = {view: error for view, error in self._sight.errors(look).items() if error > allowed}
         claims = self._claims(tolerances, look, made, errors)
-        for times in range(1 + rounds, 1 + rounds + INSISTING):
+        for times in range(max(1, rounds), INSISTING):
             tighter = self._tightened(tolerances, made, claims, shares(claims, AIM**times * allowed))
             if tighter != tolerances:
                 break
@@ -81,11 +81,13 @@ class Judge:
             if kind == "image":
                 tighter = tighter.with_image(key, _next_of(made.images[key], factor))
                 continue
-            simplified = key in made.simplified
-            both = key in tolerances.of_part or claims[kind, key].options[0].bytes < little
+            simplified, again = key in made.simplified, tolerances.tightened(key)
+            if again and claims[kind, key].options[0].bytes < little:
+                tighter = tighter.unharmed(key)
+                continue
             if simplified:
                 tighter = tighter.with_shape(key, factor)
-            if not simplified or both:  # which of them shows isn't told by looking
+            if not simplified or again:  # which of them shows isn't told by looking
                 tighter = tighter.with_bits(key, factor)
             if not simplified:  # what lost a triangle or two keeps them all: they may be what shows
                 tighter = tighter.with_shape(key, 0.0)

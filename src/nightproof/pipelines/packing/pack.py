@@ -126,16 +126,15 @@ def _as_far_as_nothing_shows(
         return PackedFile(best.data, (), best.notes)
     judge = Judge(flat, sampler, rays, threads)
     del rays, sampler, draft  # as large as the scene, and asked no more
-    showed: tuple[Tolerances, float] | None = None
     for rounds in range(ROUNDS):
         look, psnr_db = judge.look(best.data)
         if min(psnr_db) >= least_psnr_db:
             found = PackedFile(best.data, best.steps, best.notes, psnr_db)
-            return found if showed is None else _nearer(found, tolerances, showed, remake, judge, least_psnr_db)
+            return _nearer(found, tolerances, remake, judge, least_psnr_db)
         tighter = judge.tightened(tolerances, look, ways, least_psnr_db, rounds)
         if tighter == tolerances:
             break
-        tolerances, showed = tighter, (tolerances, min(psnr_db))
+        tolerances = tighter
         ways, best = made(tolerances, seen)
         if not best.steps:
             break
@@ -145,26 +144,25 @@ def _as_far_as_nothing_shows(
 def _nearer(
     found: PackedFile,
     tolerances: Tolerances,
-    showed: tuple[Tolerances, float],
     remake: Callable[[Tolerances], Candidate],
     judge: Judge,
     least_psnr_db: float,
 ) -> PackedFile:
-    """Where tightening went too far, back towards what showed, as far as that foretells is enough."""
+    """Where tightening went too far, back as far as that foretells is enough."""
+    part = 1.0
     for _ in range(STEPS_BACK):
-        worst_db, (looser, looser_db) = min(found.psnr_db), showed
-        if worst_db < least_psnr_db + TOO_GOOD_DB:
+        spare_db = min(found.psnr_db) - least_psnr_db
+        looser = tolerances.looser(part * (spare_db - AIMED_DB))
+        if spare_db < TOO_GOOD_DB or looser == tolerances:
             break
-        share = (worst_db - least_psnr_db - AIMED_DB) / (worst_db - looser_db)
-        between = tolerances.towards(looser, share)
-        made = remake(between)
+        made = remake(looser)
         if not made.steps or len(made.data) > WORTHWHILE * len(found.data):
             break
         _, psnr_db = judge.look(made.data)
         if min(psnr_db) >= least_psnr_db:
-            found, tolerances = PackedFile(made.data, made.steps, made.notes, psnr_db), between
+            found, tolerances = PackedFile(made.data, made.steps, made.notes, psnr_db), looser
         else:
-            showed = between, min(psnr_db)
+            part /= 2
     return found
 
 

@@ -53,6 +53,14 @@ class Tolerances:
         less = self.shape_of(part) * factor
         return replace(self, of_part={**self.of_part, part: less if less >= LEAST_SHAPE_PX else 0.0})
 
+    def tightened(self, part: Part) -> bool:
+        """Whether a part was told to lose less before."""
+        return part in self.of_part or part in self.more_bits
+
+    def unharmed(self, part: Part) -> Tolerances:
+        """Every triangle, on the finest grids."""
+        return self.with_shape(part, 0.0).with_bits(part, 4.0**-MOST_MORE_BITS)
+
     def with_bits(self, part: Part, factor: float) -> Tolerances:
         """Finer grids: a bit is a quarter of the squared error."""
         more = self.more_bits.get(part, 0) + max(1, math.ceil(-math.log(factor, 4)))
@@ -61,18 +69,10 @@ class Tolerances:
     def with_image(self, image: int, asked: Asked) -> Tolerances:
         return replace(self, of_image={**self.of_image, image: asked})
 
-    def towards(self, looser: Tolerances, share: float) -> Tolerances:
-        """That part of the way back to those that they were tightened from."""
-
-        def between(one: float, other: float) -> float:
-            return one + share * (other - one)
-
-        shapes = {part: px ** (1 - share) * looser.shape_of(part) ** share for part, px in self.of_part.items()}
-        bits = {part: math.ceil(between(more, looser.more_bits.get(part, 0))) for part, more in self.more_bits.items()}
-        images = {
-            image: asked
-            if looser.of_image.get(image) == asked
-            else replace(asked, stricter_db=round(between(asked.stricter_db, asked.above_db), 1))
-            for image, asked in self.of_image.items()
+    def looser(self, less_db: float) -> Tolerances:
+        """Of all images that were asked for more than usual, so much less."""
+        asked = {
+            image: replace(each, stricter_db=round(each.stricter_db - less_db, 1))
+            for image, each in self.of_image.items()
         }
-        return replace(self, of_part=shapes, more_bits=bits, of_image=images)
+        return replace(self, of_image=asked)
