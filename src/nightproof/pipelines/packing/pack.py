@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.candidates import NOT_SEEN, Candidate, Made, Progress, Seen, candidates
 from nightproof.pipelines.packing.covered import packed_cells
@@ -115,7 +117,8 @@ def _as_far_as_nothing_shows(
     sampler = ViewSampler(flat, rays, SIDE_PX, SIDE_PX)
     nearness = nearness_of(flat, sampler, rays)
     draft = Draft.of(document)
-    textures = SeenTextures(spare_texels(draft, nearness), packed_cells(draft))
+    texels = {each.image: each.pixels for each in flat.textures if each.image >= 0 and each.pixels.dtype == np.uint8}
+    textures = SeenTextures(spare_texels(draft, nearness), packed_cells(draft), texels)
     seen = Seen(textures, nearness.units_per_px())
 
     def remake(tolerances: Tolerances) -> Candidate:
@@ -126,18 +129,23 @@ def _as_far_as_nothing_shows(
         return PackedFile(best.data, (), best.notes)
     judge = Judge(flat, sampler, rays, threads)
     del rays, sampler, draft  # as large as the scene, and asked no more
-    for rounds in range(ROUNDS):
-        look, psnr_db = judge.look(best.data)
+    look, psnr_db = judge.look(best.data)
+    for rounds in range(ROUNDS + 1):
         if min(psnr_db) >= least_psnr_db:
             found = PackedFile(best.data, best.steps, best.notes, psnr_db)
             return _nearer(found, tolerances, remake, judge, least_psnr_db)
         tighter = judge.tightened(tolerances, look, ways, least_psnr_db, rounds)
-        if tighter == tolerances:
+        if tighter == tolerances or rounds == ROUNDS:
             break
-        tolerances = tighter
-        ways, best = made(tolerances, seen)
+        before = best.data
+        ways, best = made(tighter, seen)
         if not best.steps:
             break
+        if best.data == before:  # no step made anything else of it
+            tolerances = tighter.at_once(tolerances)
+            continue
+        tolerances = tighter
+        look, psnr_db = judge.look(best.data)
     return _smaller(None, remake(CAREFUL), judge, least_psnr_db)
 
 

@@ -42,8 +42,12 @@ def image_sides(data: bytes) -> tuple[int, int] | None:
         return None
 
 
-def decoded(data: bytes, alpha: bool) -> np.ndarray | None:
-    """8-bit RGB or RGBA; None for what must stay: 16 bits, animations, profiles, broken or huge files."""
+def decoded(data: bytes, alpha: bool, texels: UInt8[Array, "h w 4"] | None = None) -> np.ndarray | None:
+    """8-bit RGB or RGBA; None for what must stay: 16 bits, animations, profiles, broken or huge files.
+
+    Args:
+        texels: what the image shows, where someone decoded it before.
+    """
     from PIL import Image
 
     try:
@@ -52,7 +56,7 @@ def decoded(data: bytes, alpha: bool) -> np.ndarray | None:
             small = image.width * image.height <= PIXEL_LIMIT and max(image.size) <= WEBP_SIDE_LIMIT
             if not known or not small or getattr(image, "n_frames", 1) != 1:
                 return None
-            pixels = pixels_of(image, "RGBA")
+            pixels = pixels_of(image, "RGBA") if texels is None else texels
     except Exception:  # Pillow raises many kinds for broken files; those stay as they are
         return None
     transparent = alpha and pixels[..., 3].min() < 255

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
 
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.pixels import image_size
@@ -28,6 +31,8 @@ class SeenTextures:
 
     spare: Mapping[int, float]
     cells: Mapping[int, bytes]
+    texels: Mapping[int, UInt8[np.ndarray, "h w 4"]] = field(default_factory=dict)
+    """Of images that were decoded before."""
 
     def work(self, image: int, use: TextureUse) -> Work:
         return Work(use, self.spare.get(image), self.cells.get(image))
@@ -72,7 +77,9 @@ class Encoder:
         document, survey = draft.document, draft.survey
         uses = image_uses(draft.json, survey.pinned, survey.frozen, lambda index: bytes(document.image(index)[0]))
         return {
-            i: TextureCoder(bytes(document.image(i)[0]), seen.work(i, uses[i]), self._loss, self._cache)
+            i: TextureCoder(
+                bytes(document.image(i)[0]), seen.work(i, uses[i]), self._loss, self._cache, seen.texels.get(i)
+            )
             for i in sorted(uses)
             if document.image(i)[1] in RECODED and _replaceable(draft.json, i)
         }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from nightproof.pipelines.packing.codings import Codings
-from nightproof.pipelines.packing.picture import Rounding
 from nightproof.pipelines.packing.quality import HIGHEST
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_work import Encoded
@@ -19,7 +17,9 @@ BETWEEN = 3
 USUAL_SHARE = 0.85
 """What part of the bytes that a sample foretells the whole takes: less is known of other tiles' surroundings there."""
 ALL_DB = 60.0
-"""What the very values count as keeping."""
+"""What counts as keeping everything."""
+EVERY_WAY = 2
+"""One of so many roundings is tried, from the finest."""
 
 
 class KeptBytes(NamedTuple):
@@ -62,11 +62,7 @@ def _between(lossy: Sequence[KeptBytes]) -> list[KeptBytes]:
 
 
 def _exact(size: Codings, loss: Loss, share: float) -> list[KeptBytes]:
-    """All plain roundings, the coarsest and the finest of those that spare slopes, and the very values."""
-    plain, sparing = size.roundings
-    ways = [*plain, sparing[0], sparing[-1]]
-    kept = [(way, size.rounded(way, whole=False).margin_db(loss)) for way in ways]
-    return [
-        KeptBytes(kept_db if math.isfinite(kept_db) else ALL_DB, size.exact_bytes(way) * share)
-        for way, kept_db in (*kept, (Rounding(1), ALL_DB))
-    ]
+    """Some roundings of each way, which are nearly all there are: samples of them take time as well."""
+    ways = [way for each in size.roundings for way in each[-1::-EVERY_WAY]]
+    kept = [min(size.rounded(way, whole=False).margin_db(loss), ALL_DB) for way in ways]
+    return [KeptBytes(kept_db, size.exact_bytes(way) * share) for way, kept_db in zip(ways, kept, strict=True)]

@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from nightproof.pipelines.packing.codings import Codings
 from nightproof.pipelines.packing.picture import Picture, Rounding, picture_of
@@ -52,8 +53,16 @@ def encode_texture(data: bytes, work: Work, loss: Loss = Loss(), cache: Path | N
 class TextureCoder:
     """One image, encoded as often as its tolerance changes; what was measured of it is kept. `cache` outlives it."""
 
-    def __init__(self, data: bytes, work: Work, loss: Loss, cache: Path | None = None) -> None:
-        self._data, self._work, self._loss, self._cache = data, work, loss, cache
+    def __init__(
+        self,
+        data: bytes,
+        work: Work,
+        loss: Loss,
+        cache: Path | None = None,
+        texels: UInt8[Array, "h w 4"] | None = None,
+    ) -> None:
+        """`texels`: what the image shows, where someone decoded it before."""
+        self._data, self._work, self._loss, self._cache, self._texels = data, work, loss, cache, texels
 
     def encoded(self, asked: Asked | None = None) -> Encoded:
         """The smallest that holds; None asks for `loss`, or for what it says of grain."""
@@ -121,7 +130,7 @@ class TextureCoder:
         return found
 
     def _whole(self) -> Picture | None:
-        pixels = decoded(self._data, "a" in self._work.use.channels)
+        pixels = decoded(self._data, "a" in self._work.use.channels, self._texels)
         return None if pixels is None else picture_of(pixels, self._work.shown)
 
     def _at(self, halvings: int) -> Picture:

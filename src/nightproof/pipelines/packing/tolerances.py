@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_work import Asked
@@ -60,6 +61,15 @@ class Tolerances:
     def unharmed(self, part: Part) -> Tolerances:
         """Every triangle, on the finest grids."""
         return self.with_shape(part, 0.0).with_bits(part, 4.0**-MOST_MORE_BITS)
+
+    def at_once(self, before: Tolerances) -> Tolerances:
+        """Parts that may lose less than before lose nothing any more."""
+        changed = [
+            part
+            for part in {**self.of_part, **self.more_bits}
+            if (self.shape_of(part), self.more_bits.get(part)) != (before.shape_of(part), before.more_bits.get(part))
+        ]
+        return reduce(Tolerances.unharmed, changed, self)
 
     def with_bits(self, part: Part, factor: float) -> Tolerances:
         """Finer grids: a bit is a quarter of the squared error."""
