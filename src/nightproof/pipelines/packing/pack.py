@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.candidates import NOT_SEEN, Candidate, Made, Progress, Seen, candidates
+from nightproof.pipelines.packing.coders import WEBP, Coder
 from nightproof.pipelines.packing.covered import packed_cells
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.judge import Judge
@@ -25,8 +27,9 @@ from nightproof.scenes.gltf import GltfDocument, parse_glb, write_glb
 from nightproof.scenes.views import ViewSampler
 
 T = TypeVar("T")
-LEAST_PSNR_DB = 40.3
-"""In every view that is looked at: 40 dB with a margin, since others look elsewhere."""
+USUAL_DB, MARGIN_DB = 40.0, 0.3
+LEAST_PSNR_DB = USUAL_DB + MARGIN_DB
+"""In every view that is looked at: with a margin, since others look elsewhere."""
 TOO_GOOD_DB = 0.8
 """So far beyond, tightening went too far: half-way back is tried."""
 ROUNDS = 8
@@ -49,6 +52,7 @@ def pack(
     flat: FlatScene | None = None,
     threads: int = 1,
     cache: Path | None = None,
+    coder: Coder = WEBP,
     tolerances: Tolerances | None = None,
     least_psnr_db: float = LEAST_PSNR_DB,
     progress: Progress = lambda fraction, message: None,
@@ -60,65 +64,102 @@ def pack(
             are simplified, and the result is looked at: every view keeps `least_psnr_db`. Without it, sizes and
             triangles stay.
     """
-    original = document.file_bytes or _as_glb(document)
-    looked_at = flat is not None and len(flat.triangles) > 0
-    tolerances = tolerances or Tolerances(loss=LOOKED_AT if looked_at else Loss())
-    encoder = Encoder(tolerances.loss, threads, cache)
-
-    def made(tolerances: Tolerances, seen: Seen) -> tuple[Made, Candidate]:
-        ways = _walked(lambda: candidates(document, encoder, tolerances, seen, progress))
-        return ways, _smallest(original, ways)
-
-    try:
-        if flat is None or not looked_at:
-            _, best = made(tolerances, NOT_SEEN)
-            found = PackedFile(best.data, best.steps, best.notes)
-        else:
-            shown = _as_far_as_nothing_shows(document, flat, made, tolerances, least_psnr_db, threads)
-            found = shown or PackedFile(original, (), ("Left as it is: every smaller file showed.",))
-    except (NotUnderstood, BrokenScene) as reason:
-        return PackedFile(original, (), (f"Left as it is: {reason}.",))
-    if found.steps and not _opens(found.data):
-        return PackedFile(original, (), ("Left as it is: the packed file did not open.",))
-    return found
+    packer = Packer(document, flat=flat, threads=threads, cache=cache, coder=coder)
+    return packer.packed(tolerances or packer.usual, least_psnr_db, progress)
 
 
-def _as_far_as_nothing_shows(
-    document: GltfDocument,
-    flat: FlatScene,
-    made: Callable[[Tolerances, Seen], tuple[Made, Candidate]],
-    tolerances: Tolerances,
-    least_psnr_db: float,
-    threads: int,
-) -> PackedFile | None:
-    """None where everything smaller showed."""
-    rays = RayCaster(flat.positions, flat.triangles, threads)
-    sampler = ViewSampler(flat, rays, SIDE_PX, SIDE_PX)
-    nearness = nearness_of(flat, sampler, rays)
-    draft = _walked(lambda: Draft.of(document))
-    textures = _walked(lambda: SeenTextures(spare_texels(draft, nearness), packed_cells(draft)))
-    seen = Seen(textures, nearness.units_per_px())
-    ways, best = made(tolerances, seen)
-    if not best.steps:
-        return PackedFile(best.data, (), best.notes)
-    judge = Judge(flat, sampler, rays, threads)
-    showed: Tolerances | None = None
-    for _ in range(ROUNDS):
-        look, psnr_db = judge.look(best.data)
-        if min(psnr_db) >= least_psnr_db:
-            found = PackedFile(best.data, best.steps, best.notes, psnr_db)
-            if showed is None or min(psnr_db) < least_psnr_db + TOO_GOOD_DB:
-                return found
-            _, between = made(tolerances.towards(showed), seen)
-            return _smaller(found, between, judge, least_psnr_db)
-        tighter = judge.tightened(tolerances, look, ways, least_psnr_db)
-        if tighter == tolerances:
-            break
-        tolerances, showed = tighter, tolerances
-        ways, best = made(tolerances, seen)
+class Packer:
+    """Packs one document as often as it takes under other tolerances; what was measured of it is kept and changes
+    nothing of what is made."""
+
+    def __init__(
+        self,
+        document: GltfDocument,
+        *,
+        flat: FlatScene | None = None,
+        threads: int = 1,
+        cache: Path | None = None,
+        coder: Coder = WEBP,
+    ) -> None:
+        self.document = document
+        self._flat = flat if flat is not None and len(flat.triangles) > 0 else None
+        self._threads = threads
+        self._encoder = Encoder(threads, cache, coder)
+
+    @property
+    def usual(self) -> Tolerances:
+        """Of LEAST_PSNR_DB."""
+        return Tolerances(loss=Loss() if self._flat is None else LOOKED_AT)
+
+    @cached_property
+    def original(self) -> bytes:
+        return self.document.file_bytes or _as_glb(self.document)
+
+    def packed(self, tolerances: Tolerances, least_psnr_db: float, progress: Progress) -> PackedFile:
+        """The smallest within `tolerances` that keeps every view; the input where nothing smaller does."""
+        try:
+            if self._flat is None:
+                _, best = self._made(tolerances, NOT_SEEN, progress)
+                found = PackedFile(best.data, best.steps, best.notes)
+            else:
+                shown = self._as_far_as_nothing_shows(tolerances, least_psnr_db, progress)
+                found = shown or self._as_it_came("every smaller file showed")
+        except (NotUnderstood, BrokenScene) as reason:
+            return self._as_it_came(str(reason))
+        if found.steps and not _opens(found.data):
+            return self._as_it_came("the packed file did not open")
+        return found
+
+    def _as_it_came(self, reason: str) -> PackedFile:
+        return PackedFile(self.original, (), (f"Left as it is: {reason}.",))
+
+    def _made(self, tolerances: Tolerances, seen: Seen, progress: Progress) -> tuple[Made, Candidate]:
+        ways = _walked(lambda: candidates(self.document, self._encoder, tolerances, seen, progress))
+        return ways, _smallest(self.original, ways)
+
+    @cached_property
+    def _views(self) -> tuple[ViewSampler, RayCaster]:
+        assert self._flat is not None
+        rays = RayCaster(self._flat.positions, self._flat.triangles, self._threads)
+        return ViewSampler(self._flat, rays, SIDE_PX, SIDE_PX), rays
+
+    @cached_property
+    def _seen(self) -> Seen:
+        assert self._flat is not None
+        nearness = nearness_of(self._flat, *self._views)
+        draft = _walked(lambda: Draft.of(self.document))
+        textures = _walked(lambda: SeenTextures(spare_texels(draft, nearness), packed_cells(draft)))
+        return Seen(textures, nearness.units_per_px())
+
+    @cached_property
+    def _judge(self) -> Judge:
+        assert self._flat is not None
+        return Judge(self._flat, *self._views, self._threads)
+
+    def _as_far_as_nothing_shows(
+        self, tolerances: Tolerances, least_psnr_db: float, progress: Progress
+    ) -> PackedFile | None:
+        """None where everything smaller showed."""
+        ways, best = self._made(tolerances, self._seen, progress)
         if not best.steps:
-            break
-    return None
+            return PackedFile(best.data, (), best.notes)
+        showed: Tolerances | None = None
+        for _ in range(ROUNDS):
+            look, psnr_db = self._judge.look(best.data)
+            if min(psnr_db) >= least_psnr_db:
+                found = PackedFile(best.data, best.steps, best.notes, psnr_db)
+                if showed is None or min(psnr_db) < least_psnr_db + TOO_GOOD_DB:
+                    return found
+                _, between = self._made(tolerances.towards(showed), self._seen, progress)
+                return _smaller(found, between, self._judge, least_psnr_db)
+            tighter = self._judge.tightened(tolerances, look, ways, least_psnr_db)
+            if tighter == tolerances:
+                break
+            tolerances, showed = tighter, tolerances
+            ways, best = self._made(tolerances, self._seen, progress)
+            if not best.steps:
+                break
+        return None
 
 
 def _smaller(found: PackedFile, other: Candidate, judge: Judge, least_psnr_db: float) -> PackedFile:

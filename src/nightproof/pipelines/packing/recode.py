@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nightproof.pipelines.packing.coders import CODERS, WEBP, Coder
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.pixels import image_size
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_uses import TextureUse, image_uses, sources
-from nightproof.pipelines.packing.textures import Asked, Encoded, TextureCoder, Work
-from nightproof.scenes.declared import declare
+from nightproof.pipelines.packing.textures import Asked, Encoded, Known, TextureCoder, Work
+from nightproof.pipelines.packing.tolerances import Tolerances
+from nightproof.scenes.declared import declare, withdraw
+from nightproof.scenes.gltf import sniff_mime
 
-WEBP = "EXT_texture_webp"
+EXTENSIONS = {coder.mime: coder.extension for coder in CODERS.values()}
 RECODED = ("image/png", "image/jpeg", "image/webp")
 
 
@@ -34,36 +37,46 @@ class Encoder:
     """Encodes the images of one document, each piece of work once, in as many threads as it is given; `cache` outlives
     the process."""
 
-    def __init__(self, loss: Loss, threads: int, cache: Path | None) -> None:
-        self._loss, self._threads, self._cache = loss, max(1, threads), cache
-        self._coders: dict[int, TextureCoder] | None = None
-        self._done: dict[tuple[int, Asked | None], Encoded] = {}
+    def __init__(self, threads: int, cache: Path | None, coder: Coder = WEBP) -> None:
+        self._threads, self._cache, self._coder = max(1, threads), cache, coder
+        self._loss: Loss | None = None
+        self._coders: dict[int, TextureCoder] = {}
+        self._known: dict[int, dict[tuple[int, ...], Known]] = {}
+        self._done: dict[tuple[Loss, int, Asked | None], Encoded] = {}
 
     def encode(
         self,
         draft: Draft,
         seen: SeenTextures,
-        asked: Mapping[int, Asked],
+        tolerances: Tolerances,
         progress: Callable[[float], None],
     ) -> dict[int, Encoded]:
         """What became of the images that may change."""
-        if self._coders is None:
-            self._coders = self._made(draft, seen)
+        loss = tolerances.loss
+        if self._loss != loss:  # pictures of one loss at a time; what was measured of them stays
+            self._loss, self._coders = loss, self._made(draft, seen, loss)
         coders = self._coders
-        each = {i: asked.get(i) for i in coders}
-        new = [i for i in coders if (i, each[i]) not in self._done]
+        each = {i: tolerances.of_image.get(i) for i in coders}
+        new = [i for i in coders if (loss, i, each[i]) not in self._done]
         with ThreadPoolExecutor(self._threads) as pool:
             made = pool.map(lambda i: coders[i].encoded(each[i]), new)
             for done, (index, found) in enumerate(zip(new, made, strict=True), 1):
-                self._done[index, each[index]] = found
+                self._done[loss, index, each[index]] = found
                 progress(done / len(new))
-        return {i: self._done[i, each[i]] for i in coders}
+        return {i: self._done[loss, i, each[i]] for i in coders}
 
-    def _made(self, draft: Draft, seen: SeenTextures) -> dict[int, TextureCoder]:
+    def _made(self, draft: Draft, seen: SeenTextures, loss: Loss) -> dict[int, TextureCoder]:
         document, survey = draft.document, draft.survey
         uses = image_uses(draft.json, survey.pinned, survey.frozen, lambda index: bytes(document.image(index)[0]))
         return {
-            i: TextureCoder(bytes(document.image(i)[0]), seen.work(i, uses[i]), self._loss, self._cache)
+            i: TextureCoder(
+                bytes(document.image(i)[0]),
+                seen.work(i, uses[i]),
+                loss,
+                self._cache,
+                self._coder,
+                self._known.setdefault(i, {}),
+            )
             for i in sorted(uses)
             if document.image(i)[1] in RECODED and _replaceable(draft.json, i)
         }
@@ -73,32 +86,40 @@ def recode_images(
     draft: Draft,
     encoder: Encoder,
     seen: SeenTextures,
-    asked: Mapping[int, Asked],
+    tolerances: Tolerances,
     progress: Callable[[float], None],
 ) -> dict[int, Encoded]:
-    """Replace images by WebP where that is smaller; textures then name them through EXT_texture_webp. Returns what was
-    replaced."""
-    made = encoder.encode(draft, seen, asked, progress)
+    """Replace images by WebP or AVIF where that is smaller; textures then name them through their extensions. Returns
+    what was replaced."""
+    made = encoder.encode(draft, seen, tolerances, progress)
     smaller = {i: found for i, found in made.items() if found.data is not None}
-    draft.images.update({i: (found.data or b"", "image/webp") for i, found in smaller.items()})
-    _name_webp(draft)
+    files = {i: found.data or b"" for i, found in smaller.items()}
+    draft.images.update({i: (data, sniff_mime(data)) for i, data in files.items()})
+    _name_images(draft)
     return smaller
 
 
 def _replaceable(json: dict[str, Any], image: int) -> bool:
     """Whether every texture that shows the image offers no other."""
     using = [texture for texture in json.get("textures", []) if image in sources(texture)]
-    webp = [texture.get("extensions", {}).get(WEBP, {}).get("source") for texture in using]
+    webp = [texture.get("extensions", {}).get(WEBP.extension, {}).get("source") for texture in using]
     named = (texture.get("source", other) == image for texture, other in zip(using, webp, strict=True))
     return all(named) and all(len(sources(texture)) == 1 for texture in using)
 
 
-def _name_webp(draft: Draft) -> None:
+def _name_images(draft: Draft) -> None:
     for texture in draft.json.get("textures", []):
-        if texture.get("source") in draft.images:
-            texture.setdefault("extensions", {})[WEBP] = {"source": texture.pop("source")}
+        offered = sources(texture)
+        if offered and offered[0] in draft.images:
+            named, wanted = texture.setdefault("extensions", {}), EXTENSIONS[draft.images[offered[0]][1]]
+            if wanted not in named:
+                named[wanted] = named.pop(WEBP.extension, {"source": texture.pop("source", None)})
+    used = {name for texture in draft.json.get("textures", []) for name in texture.get("extensions", {})}
+    for _, mime in draft.images.values():
+        declare(draft.json, EXTENSIONS[mime], required=True)
+    if draft.images and WEBP.extension not in used:
+        withdraw(draft.json, WEBP.extension)
     if draft.images:
-        declare(draft.json, WEBP, required=True)
         draft.resurvey()
 
 

@@ -1,4 +1,4 @@
-"""Textures to WebP: no larger than is seen, at the lowest quality whose measured loss the texture's use allows.
+"""Textures to WebP or AVIF: no larger than is seen, at the lowest quality whose measured loss the texture's use allows.
 
 How images are read: `texture_uses`; what may be lost: `texture_loss`.
 """
@@ -16,26 +16,23 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from nightproof.pipelines.packing.coders import WEBP, Coder
 from nightproof.pipelines.packing.covered import SIDE
 from nightproof.pipelines.packing.picture import Picture, picture_of
 from nightproof.pipelines.packing.pixels import decoded, enlarged, reread, webp
-from nightproof.pipelines.packing.quality import CLOSE_DB, DB_PER_QUALITY, HIGHEST, LOWEST, lowest_that_holds
+from nightproof.pipelines.packing.quality import CLOSE_DB, lowest_that_holds
 from nightproof.pipelines.packing.texture_loss import Loss, Measured, measured, slack_at_full_size_db
 from nightproof.pipelines.packing.texture_uses import TextureUse
 
 Array = np.ndarray
 REACH_DB, MORE_DB = 0.3, 0.5
 """The lossy coder's best costs much: so much less is taken for it. What counts as more than before."""
-GRAIN = 85
-"""The least quality of grain that no quality holds."""
 STEPS, NORMAL_STEP = (11, 9, 7, 5, 3, 2), 7
 """That values are rounded to before they are coded without loss, odd so that none is half-way, and the largest that
 normals are: flattened grain
 changes what is mirrored."""
-LOSSLESS_PIXELS, HIGH = 2**18, 91
-"""The lossless coder is tried as well where that costs little, or where the lossy one needs a quality above that."""
-SEARCHING, KEPT = 4, 6
-"""How hard the coder tries; alpha would take it ten times as long for a per mille."""
+LOSSLESS_PIXELS, LOSSLESS_METHOD = 2**18, 4
+"""The lossless coder is tried as well where that costs little, or where the lossy one labours."""
 SMALLEST_PX = 16
 """Textures aren't halved below this side: nothing is left to save."""
 USUAL_POWER, EXACT_POWER = 1.2, 0.5
@@ -107,14 +104,22 @@ Tried = dict[int, tuple[Measured, int]]
 
 
 @dataclass
+class Known:
+    """What was measured of one size of an image. Saves work and decides nothing: what was asked before must not change
+    what is made."""
+
+    bands: Tried = field(default_factory=dict)
+    whole: dict[int, tuple[bytes, Measured]] = field(default_factory=dict)
+
+
+@dataclass
 class _Size:
     """An image at one size, and what is known of its codings."""
 
     picture: Picture
     slack_db: float
     """How far it stays from what may be lost by halving."""
-    known: Tried = field(default_factory=dict)
-    """Saves work and decides nothing: what was asked before must not change what is made."""
+    known: Known = field(default_factory=Known)
 
     @cached_property
     def bands(self) -> Picture:
@@ -124,8 +129,23 @@ class _Size:
 class TextureCoder:
     """One image, encoded as often as its tolerance changes; what was measured of it is kept. `cache` outlives it."""
 
-    def __init__(self, data: bytes, work: Work, loss: Loss, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        work: Work,
+        loss: Loss,
+        cache: Path | None = None,
+        coder: Coder = WEBP,
+        known: dict[tuple[int, ...], Known] | None = None,
+    ) -> None:
+        """`known`: by height and width; shared by coders of one image under other losses."""
         self._data, self._work, self._loss, self._cache = data, work, loss, cache
+        self._asked_coder, self._known = coder, {} if known is None else known
+
+    @property
+    def _coder(self) -> Coder:
+        """WebP where transparency is read: it keeps alpha as it is."""
+        return WEBP if self._sizes[0].picture.pixels.shape[2] == 4 else self._asked_coder
 
     def encoded(self, asked: Asked | None = None) -> Encoded:
         """The smallest that holds; None asks for `loss`, or for what it says of grain."""
@@ -146,7 +166,8 @@ class TextureCoder:
             return None
         use, spare = self._work.use, self._work.spare
         text = repr((sorted(use.kinds), sorted(use.channels), spare, self._work.cells, self._loss, asked))
-        return self._cache / f"{hashlib.sha256(CACHE_VERSION + text.encode() + self._data).hexdigest()}.webp"
+        name, version = self._asked_coder.name, CACHE_VERSION + self._asked_coder.version
+        return self._cache / f"{hashlib.sha256(version + text.encode() + self._data).hexdigest()}.{name}"
 
     def _encode(self, asked: Asked | None) -> Encoded:
         least_db = asked.stricter_db if asked else 0.0
@@ -155,11 +176,12 @@ class TextureCoder:
         if size is None:
             return STAYS
         tried: Tried = {}
-        found, quality = self._lossy(size, self._loss, least_db, LOWEST, tried)
+        lowest, grain = self._coder.lowest(self._loss), self._coder.lowest_of_grain(self._loss)
+        found, quality = self._lossy(size, self._loss, least_db, lowest, tried)
         if found is None and asked is None:
-            found, quality = self._lossy(size, self._loss.of_grain, 0.0, GRAIN, tried)
+            found, quality = self._lossy(size, self._loss.of_grain, 0.0, grain, tried)
         elif found is None and (best_db := self._reach_db(tried) - REACH_DB) > above_db + MORE_DB:
-            found, quality = self._lossy(size, self._loss, best_db, LOWEST, tried)
+            found, quality = self._lossy(size, self._loss, best_db, lowest, tried)
         best = found
         if found is None or self._lossless_pays(size, found, quality):
             exact = self._lossless(size, min(found.kept_db, least_db) if found else least_db, above_db, tried)
@@ -175,10 +197,10 @@ class TextureCoder:
             return []
         picture = picture_of(pixels, self._work.shown)
         if spare is None:
-            return [_Size(picture, math.inf)]
+            return [self._size(picture, math.inf)]
         while spare >= 2 and (smaller := self._halved(picture)) is not None:
             picture, spare = smaller, spare / 2
-        seen, found = picture, [_Size(picture, math.inf)]
+        seen, found = picture, [self._size(picture, math.inf)]
         while (smaller := self._halved(picture)) is not None:
             some = picture.bands()  # most large pictures end there, at a quarter of the cost
             if some is not picture and self._slack(some, self._halved(some)) < 0:
@@ -186,8 +208,11 @@ class TextureCoder:
             if (slack := self._slack(seen, smaller)) < 0:
                 break
             picture = smaller
-            found.append(_Size(picture, slack))
+            found.append(self._size(picture, slack))
         return found
+
+    def _size(self, picture: Picture, slack_db: float) -> _Size:
+        return _Size(picture, slack_db, self._known.setdefault(picture.pixels.shape[:2], Known()))
 
     def _halved(self, picture: Picture) -> Picture | None:
         return None if min(picture.pixels.shape[:2]) <= SMALLEST_PX else picture.halved(self._work.use.kinds)
@@ -201,35 +226,43 @@ class TextureCoder:
     def _lossy(
         self, size: _Size, limit: Loss, least_db: float, lowest: int, tried: Tried
     ) -> tuple[Encoded | None, int]:
-        """What the lowest quality makes whose margin to `limit` is enough, and that quality; None and 101 if none."""
+        """What the lowest quality makes whose margin to `limit` is enough, and that quality; None and one beyond
+        the highest if none."""
         quality = self._search(size, limit, least_db, lowest, tried)
-        while quality <= HIGHEST:
-            pixels = size.picture.pixels
-            method = KEPT if pixels.shape[2] == 3 else SEARCHING
-            data = webp(pixels, lossless=False, quality=quality, method=method)
-            found = self._measured(size.picture, data)
+        scale = self._coder.scale
+        while quality <= scale.highest:
+            data, found = self._whole(size, quality)
             missing_db = least_db - found.margin_db(limit)
             if missing_db <= CLOSE_DB:
                 kept_db = min(found.margin_db(self._loss), size.slack_db)
                 return Encoded(data, kept_db, self._reach_db(tried), self._power(tried, quality)), quality
-            quality += max(1, round(missing_db / DB_PER_QUALITY / 2))
-        return None, HIGHEST + 1
+            quality += max(1, round(missing_db / scale.db_per_quality / 2))
+        return None, scale.highest + 1
+
+    def _whole(self, size: _Size, quality: int) -> tuple[bytes, Measured]:
+        known = size.known.whole
+        if quality not in known:
+            data = self._coder.encode(size.picture.pixels, quality, thorough=True)
+            known[quality] = data, self._measured(size.picture, data)
+        return known[quality]
 
     def _search(self, size: _Size, limit: Loss, least_db: float, lowest: int, tried: Tried) -> int:
         """The quality by bands, nearly: `_lossy` says the rest."""
 
         def margin_db(quality: int) -> float:
-            if quality not in size.known:
-                data = webp(size.bands.pixels, lossless=False, quality=quality, method=SEARCHING)
-                size.known[quality] = self._measured(size.bands, data), len(data)
-            tried[quality] = size.known[quality]
+            known = size.known.bands
+            if quality not in known:
+                data = self._coder.encode(size.bands.pixels, quality, thorough=False)
+                known[quality] = self._measured(size.bands, data), len(data)
+            tried[quality] = known[quality]
             return tried[quality][0].margin_db(limit) - least_db
 
-        return lowest_that_holds(margin_db, lowest)
+        return lowest_that_holds(margin_db, lowest, self._coder.scale)
 
     def _reach_db(self, tried: Tried) -> float:
         """Infinite where the search never came to the highest quality."""
-        return tried[HIGHEST][0].margin_db(self._loss) if HIGHEST in tried else math.inf
+        highest = self._coder.scale.highest
+        return tried[highest][0].margin_db(self._loss) if highest in tried else math.inf
 
     def _power(self, tried: Tried, quality: int) -> float:
         """By the nearest qualities on either side that were tried."""
@@ -243,18 +276,18 @@ class TextureCoder:
 
     def _lossless(self, size: _Size, least_db: float, above_db: float, tried: Tried) -> Encoded:
         pixels, kept_db = self._coarsened(size.picture, least_db, above_db)
-        data = webp(pixels, lossless=True, quality=80, method=SEARCHING)
+        data = webp(pixels, lossless=True, quality=80, method=LOSSLESS_METHOD)
         return Encoded(data, min(kept_db, size.slack_db), self._reach_db(tried), EXACT_POWER)
 
     def _lossless_pays(self, size: _Size, found: Encoded, quality: int) -> bool:
         """Likely where pictures are small, or where the lossy coder labours; asked of the bands of large ones."""
         if size.picture.size <= LOSSLESS_PIXELS:
             return True
-        if quality <= HIGH and found.kept_db >= 0:
+        if quality <= self._coder.labours and found.kept_db >= 0:
             return False
         coarse, _ = self._coarsened(size.bands, found.kept_db, -math.inf)
-        exact = webp(coarse, lossless=True, quality=80, method=SEARCHING)
-        return len(exact) < len(webp(size.bands.pixels, lossless=False, quality=quality, method=SEARCHING))
+        exact = webp(coarse, lossless=True, quality=80, method=LOSSLESS_METHOD)
+        return len(exact) < len(self._coder.encode(size.bands.pixels, quality, thorough=False))
 
     def _coarsened(self, picture: Picture, least_db: float, above_db: float) -> tuple[UInt8[Array, "h w c"], float]:
         """Values rounded to the coarsest step that holds, alpha as it is, and the margin: what the lossless coder is

@@ -41,6 +41,10 @@ class Tolerances:
     of_image: Mapping[int, Asked] = field(default_factory=dict)
     """Of images that showed."""
 
+    def stricter(self, more_db: float) -> Tolerances:
+        """To begin with, everything so many decibels less; looser where negative."""
+        return replace(self, loss=self.loss.stricter(more_db), shape_px=self.shape_px * 10 ** (-more_db / 20))
+
     def shape_of(self, part: Part) -> float:
         return self.of_part.get(part, self.shape_px)
 
