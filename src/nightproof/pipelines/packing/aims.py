@@ -19,6 +19,8 @@ from nightproof.scenes.gltf import GltfDocument
 TARGET_PSNR_DB, TARGET_BYTES, TEXTURE_FORMAT = "target_psnr_db", "target_bytes", "texture_format"
 """Parameters of a route."""
 LOOSEST_DB, STRICTEST_DB = 20.0, 60.0
+BEYOND_DB = (4.0, 12.0)
+"""Where eight rounds of tightening do not end well, they do from there, if stricter."""
 DB_PER_HALVING = 8.0
 """What bytes cost in decibels before two sizes tell."""
 CLOSE, FINE_DB, TRIES = 0.97, 0.2, 7
@@ -55,7 +57,8 @@ def packed_for(packer: Packer, aim: Aim, progress: Progress) -> PackedFile:
     """The file of that PSNR; where it is too large, that of the best PSNR among those tried that is not. Raises
     `TooLargeStill`."""
     if aim.most_bytes is None:
-        return _packed_at(packer, aim.psnr_db, progress)
+        found = _packed_at(packer, aim.psnr_db, progress)
+        return found if aim.psnr_db >= USUAL_DB else _smaller(found, _packed_at(packer, USUAL_DB, progress))
     found = _packed_at(packer, aim.psnr_db, _part(progress, 0))
     if len(found.data) <= aim.most_bytes:
         return found
@@ -63,25 +66,42 @@ def packed_for(packer: Packer, aim: Aim, progress: Progress) -> PackedFile:
 
 
 def _packed_at(packer: Packer, psnr_db: float, progress: Progress) -> PackedFile:
-    return packer.packed(packer.usual.stricter(psnr_db - USUAL_DB), psnr_db + MARGIN_DB, progress)
+    """Where the rounds of tightening end without packed geometry that holds, others begin from stricter tolerances."""
+
+    def made(more_db: float) -> PackedFile:
+        return packer.packed(packer.usual.stricter(more_db), psnr_db + MARGIN_DB, progress)
+
+    more_db = psnr_db - USUAL_DB
+    found = made(more_db)
+    for beyond_db in BEYOND_DB if more_db else ():
+        if "geometry" in found.steps:
+            break
+        found = _smaller(found, made(more_db + beyond_db))
+    return found
+
+
+def _smaller(one: PackedFile, other: PackedFile) -> PackedFile:
+    return other if len(other.data) < len(one.data) else one
 
 
 def _best_within(packer: Packer, most_bytes: int, top_db: float, top_bytes: int, progress: Progress) -> PackedFile:
     """Between the loosest target and one whose file is too large."""
     sizes = {top_db: top_bytes}
-    best: tuple[float, PackedFile] | None = None
+    best: tuple[float, float, PackedFile] | None = None  # by what its worst view has
     while len(sizes) <= TRIES:
         target_db = _next_target(sizes, most_bytes)
         if target_db is None:
             break
         made = _packed_at(packer, target_db, _part(progress, len(sizes)))
         sizes[target_db] = len(made.data)
-        if len(made.data) <= most_bytes and (best is None or target_db > best[0]):
-            best = target_db, made
+        least_db = min(made.psnr_db, default=target_db)
+        if len(made.data) <= most_bytes and (best is None or (least_db, target_db) > best[:2]):
+            best = least_db, target_db, made
     if best is None:
         raise _too_large(packer.document, min(sizes.values()), most_bytes)
-    target_db, found = best
-    return replace(found, notes=(f"{target_db:.1f} dB is the best that fits into {most_bytes:,} bytes.", *found.notes))
+    _, target_db, found = best
+    note = f"Made for {target_db:.1f} dB, the best found that fits into {most_bytes:,} bytes."
+    return replace(found, notes=(note, *found.notes))
 
 
 def _next_target(sizes: Mapping[float, int], most_bytes: int) -> float | None:
@@ -119,21 +139,21 @@ def _part(progress: Progress, done: int) -> Progress:
 
 
 def _too_large(document: GltfDocument, smallest: int, most_bytes: int) -> TooLargeStill:
-    images = sum(len(document.image(index)[0]) for index in range(document.count("images")))
-    size = len(document.file_bytes) if document.file_bytes else smallest
     return TooLargeStill(
         f"{most_bytes:,} bytes are too few for packing: at {LOOSEST_DB:.0f} dB, where loss shows clearly, it still "
         f"takes {smallest:,}",
-        hint=_advice(document, images / max(size, 1), smallest),
+        hint=_advice(document, smallest),
     )
 
 
-def _advice(document: GltfDocument, share: float, smallest: int) -> str:
+def _advice(document: GltfDocument, smallest: int) -> str:
+    images = sum(len(document.image(index)[0]) for index in range(document.count("images")))
+    whole = len(document.file_bytes or b"") or images
     used = document.json.get("extensionsUsed", [])
     found = [f"Ask for --target-bytes {smallest} or more."]
     if "KHR_texture_basisu" in used:
         found.append("KTX2 images stay as they came: give the scene with PNG or JPEG images instead.")
-    elif share > 0.5:
+    elif 2 * images > whole:
         found.append("Most of the scene is images: try --texture-format avif, or fewer and smaller ones.")
     else:
         found.append("Most of the scene is geometry: remove or simplify meshes before; skinned ones stay as they are.")

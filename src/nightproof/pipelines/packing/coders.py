@@ -86,7 +86,7 @@ AVIF = Coder(
     "EXT_texture_avif",
     b"avif/1\n",
     _avif,
-    Scale(lowest=35, highest=97, first=65, db_per_quality=0.18),
+    Scale(lowest=35, highest=100, first=65, db_per_quality=0.18),
     grain=70,
     labours=90,
 )

@@ -159,7 +159,15 @@ class Packer:
             ways, best = self._made(tolerances, self._seen, progress)
             if not best.steps:
                 break
-        return None
+        return self._untouched(ways.plain, least_psnr_db)
+
+    def _untouched(self, plain: Candidate, least_psnr_db: float) -> PackedFile | None:
+        """With every vertex as it came, where that is smaller and does not show."""
+        if len(plain.data) >= len(self.original):
+            return None
+        _, psnr_db = self._judge.look(plain.data)
+        found = PackedFile(plain.data, plain.steps, plain.notes, psnr_db)
+        return found if min(psnr_db) >= least_psnr_db else None
 
 
 def _smaller(found: PackedFile, other: Candidate, judge: Judge, least_psnr_db: float) -> PackedFile:

@@ -186,7 +186,13 @@ class TextureCoder:
         if found is None or self._lossless_pays(size, found, quality):
             exact = self._lossless(size, min(found.kept_db, least_db) if found else least_db, above_db, tried)
             best = exact if found is None or len(exact.data or b"") < len(found.data or b"") else found
-        return best if best and len(best.data or b"") < len(self._data) else STAYS
+        best = best if best and len(best.data or b"") < len(self._data) else STAYS
+        return best if best is found or self._coder is WEBP else self._smaller_webp(best, asked)
+
+    def _smaller_webp(self, best: Encoded, asked: Asked | None) -> Encoded:
+        """Where the coder that was asked for has no quality, WebP may: it keeps grain better."""
+        webp = TextureCoder(self._data, self._work, self._loss).encoded(asked)
+        return webp if webp.data and len(webp.data) < len(best.data or self._data) else best
 
     @cached_property
     def _sizes(self) -> list[_Size]:
