@@ -13,7 +13,7 @@ class Request(Record):
     """The identity of a job: the same request is the same job, and is taken up where it stopped."""
 
     kind: ClassVar[str] = "request"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     source_sha256: str
     policy: str
@@ -28,6 +28,12 @@ class Request(Record):
     """Number or name of the scene to show; "" for the one that the file names."""
     outputs: str
     """What a bake writes, e.g. `A,B`; A is the portable one, always there."""
+    target_psnr_db: float | None
+    """What packing aims at; none: its usual."""
+    target_bytes: int | None
+    """What the asset may take; none: whatever it takes."""
+    texture_format: str
+    """`webp` or `avif`, of what packing writes with loss."""
     seed: int
     deadline_h: float
     region: str

@@ -18,7 +18,8 @@ from nightproof.pipelines.packing.pixels import reread
 from nightproof.pipelines.packing.quality import CLOSE_DB, HIGHEST, NEAR, lowest_that_holds
 from nightproof.pipelines.packing.texture_loss import Loss, measured
 from nightproof.pipelines.packing.texture_uses import TextureUse
-from nightproof.pipelines.packing.textures import Asked, TextureCoder, Work
+from nightproof.pipelines.packing.texture_work import Asked, Work
+from nightproof.pipelines.packing.textures import TextureCoder
 from nightproof.scenes.gltf import parse_glb, write_glb
 
 COLOR = TextureUse(frozenset({"color"}), frozenset("rgb"))

@@ -17,7 +17,8 @@ from nightproof.pipelines.packing.pack import MARGIN_DB, USUAL_DB, PackedFile, P
 from nightproof.scenes.gltf import GltfDocument
 
 TARGET_PSNR_DB, TARGET_BYTES, TEXTURE_FORMAT = "target_psnr_db", "target_bytes", "texture_format"
-"""Parameters of a route."""
+PARAMETERS = frozenset({TARGET_PSNR_DB, TARGET_BYTES, TEXTURE_FORMAT})
+"""What a route tells packing besides the scene."""
 LOOSEST_DB, STRICTEST_DB = 20.0, 60.0
 BEYOND_DB = (4.0, 12.0)
 """Where eight rounds of tightening do not end well, they do from there, if stricter."""

@@ -15,7 +15,7 @@ from nightproof.pipelines.packing.recode import Encoder, SeenTextures, load_imag
 from nightproof.pipelines.packing.redraco import Redraco
 from nightproof.pipelines.packing.resample import resample_animations
 from nightproof.pipelines.packing.simplify import Leeway
-from nightproof.pipelines.packing.textures import Encoded
+from nightproof.pipelines.packing.texture_work import Encoded
 from nightproof.pipelines.packing.tolerances import SHAPE_PX, Tolerances
 from nightproof.pipelines.packing.undraco import unpack_draco
 from nightproof.pipelines.packing.units import Part, primitives

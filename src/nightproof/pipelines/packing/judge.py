@@ -15,7 +15,7 @@ from nightproof.pipelines.packing.candidates import Made
 from nightproof.pipelines.packing.pixels import reread
 from nightproof.pipelines.packing.sharing import Claim, shares
 from nightproof.pipelines.packing.sight import Look, Sight, squared_error
-from nightproof.pipelines.packing.textures import USUAL_POWER, Asked, Encoded
+from nightproof.pipelines.packing.texture_work import USUAL_POWER, Asked, Encoded
 from nightproof.pipelines.packing.tolerances import Tolerances
 from nightproof.pipelines.packing.units import Part
 from nightproof.scenes.flat import FlatScene

@@ -13,7 +13,8 @@ from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.pixels import image_size
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_uses import TextureUse, image_uses, sources
-from nightproof.pipelines.packing.textures import Asked, Encoded, Known, TextureCoder, Work
+from nightproof.pipelines.packing.texture_work import Asked, Encoded, Work
+from nightproof.pipelines.packing.textures import Known, TextureCoder
 from nightproof.pipelines.packing.tolerances import Tolerances
 from nightproof.scenes.declared import declare, withdraw
 from nightproof.scenes.gltf import sniff_mime

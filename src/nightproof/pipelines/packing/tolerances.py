@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from nightproof.pipelines.packing.texture_loss import Loss
-from nightproof.pipelines.packing.textures import Asked
+from nightproof.pipelines.packing.texture_work import Asked
 from nightproof.pipelines.packing.units import Part
 
 SHAPE_PX = 0.5
