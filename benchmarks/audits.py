@@ -15,8 +15,7 @@ from pathlib import Path
 from nightproof.errors import NightproofError
 from nightproof.jobs.auditing import audit_scene
 from nightproof.jobs.opening import open_scene
-
-SHARED = Path(__file__).parents[1] / ".." / "shared" / "scenes"
+from workloads.shared_scenes import SHARED, scenes_of
 
 
 def main() -> int:
@@ -26,7 +25,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--policy", default="draft", choices=["draft", "standard", "strict"])
     arguments = parser.parse_args()
-    scenes = sorted(arguments.folder.glob("*.glb"), key=lambda scene: scene.stat().st_size)
+    scenes = sorted(scenes_of(arguments.folder), key=lambda scene: scene.stat().st_size)
     faults = 0
     for scene in scenes:
         if arguments.only and scene.stem not in arguments.only:

@@ -1,11 +1,12 @@
 """How good a baked interior looks: every metric of each output over random views against denoised path tracing.
 
-python benchmarks/interiors.py room.glb [more.glb …] [--outputs A,B,C] [--policy standard] [--environment room=sky …]
+python benchmarks/interiors.py [room.glb more.glb …] [--outputs A,B,C] [--policy standard] [--environment room=sky …]
 
-Every output is shown as a viewer shows it that does nothing else: B without reflections, C with its loader. References
-are the mean of two denoised halves; `self` is the SSIM of one half with the other. VMAF is that of the second frame of
-`--segments` camera paths. `--set light_texels=100000` changes any field of the bake's settings; `--keep FOLDER` keeps
-the files and the references, so that a second run carries on where the first stopped.
+Without a name our own gallery is baked. Every output is shown as a viewer shows it that does nothing else: B without
+reflections, C with its loader. References are the mean of two denoised halves; `self` is the SSIM of one half with the
+other. VMAF is that of the second frame of `--segments` camera paths. `--set light_texels=100000` changes any field of
+the bake's settings; `--keep FOLDER` keeps the files and the references, so that a second run carries on where the first
+stopped.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import load_gltf
 from nightproof.scenes.load import scene_record
+from nightproof.scenes.procedural import interior
 from nightproof.scenes.views import ViewSampler
 from nightproof.trust.metrics import METRICS
 from nightproof.trust.metrics.metric import ImagePair, ImageSequence
@@ -149,7 +151,7 @@ def reference(truth: Tracer, camera: Camera, path: Path, asked: argparse.Namespa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scenes", nargs="+", type=Path)
+    parser.add_argument("scenes", nargs="*", type=Path)
     parser.add_argument("--policy", default="standard", choices=sorted(POLICIES))
     parser.add_argument("--environment", nargs="*", default=["living_room=sky"], metavar="[SCENE=]NAME")
     parser.add_argument("--views", type=int, default=6)
@@ -167,8 +169,16 @@ def main() -> None:
         "scene                    out   SSIM  least   PSNR  least   FLIP  VMAF   self  bytes in bytes out   cpu-s"
         f" {asked.policy}"
     )
-    for path in asked.scenes:
-        print(measure(path, asked), flush=True)
+    with tempfile.TemporaryDirectory() as made:
+        for path in asked.scenes or [_made(Path(made))]:
+            print(measure(path, asked), flush=True)
+
+
+def _made(folder: Path) -> Path:
+    """The smallest of our own rooms."""
+    place = folder / "gallery.glb"
+    place.write_bytes(interior("gallery"))
+    return place
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Packing every scene in a folder: bytes, CPU-seconds, and how far pictures of the packed file are from the input's.
 
-    python benchmarks/packing.py ../shared/scenes [--views 4] [--gltf-transform PATH] [--only NAME ...] [--json FILE]
+    python benchmarks/packing.py [FOLDER] [--views 4] [--gltf-transform PATH] [--only NAME ...] [--json FILE]
         [--target-psnr DB] [--target-bytes N] [--texture-format avif]
 
 `--views` shows that many random views before and after, as a real-time viewer lights them (previews of 512², studio
@@ -34,6 +34,7 @@ from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import load_gltf, parse_glb
 from nightproof.scenes.views import ViewSampler
+from workloads.shared_scenes import SHARED, scenes_of
 
 SIDE_PX, SEED = 512, 1
 PEER_TIMEOUT_S = 300
@@ -43,7 +44,7 @@ CAP_DB = 99.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=SHARED)
     parser.add_argument("--views", type=int, default=0)
     parser.add_argument("--gltf-transform", type=Path)
     parser.add_argument("--only", nargs="*", default=[])
@@ -53,13 +54,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the rows here as well")
     parser.add_argument("--pictures", type=Path, help="write before | after | 8 × difference of every view here")
     asked = parser.parse_args()
-    rows = []
+    rows, paths = [], scenes_of(asked.folder, asked.only)
     heads = ("in kB", "out kB", "ratio", "CPU s", "median dB", "least dB", "theirs", "CPU s", "least dB")
     print(f"{'scene':28}" + "".join(f"{head:>10}" for head in heads))
-    for path in sorted(asked.folder.glob("*.glb")):
-        if not asked.only or path.stem in asked.only:
-            rows.append(row(path, asked))
-            print(shown(rows[-1]), flush=True)
+    for path in paths:
+        rows.append(row(path, asked))
+        print(shown(rows[-1]), flush=True)
     print(summary(rows))
     if asked.json:
         asked.json.write_text(json.dumps(rows, indent=1) + "\n")

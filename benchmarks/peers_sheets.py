@@ -69,6 +69,9 @@ def main() -> None:
     parser.add_argument("--sheets", type=Path, default=ROOT / "build" / "peers")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     given = parser.parse_args()
+    if not list(given.sheets.glob("*.png")):
+        print(f"no sheets in {given.sheets}: run peers_pictures.py first")
+        return
     save(ball_sheet(given.sheets, list(BALLS)), given.out / "materials-balls.jpg")
     save(ball_sheet(given.sheets, [f"{name} by lamp" for name in BY_LAMP]), given.out / "materials-lamp.jpg")
     for name in SHOWN:

@@ -171,13 +171,16 @@ class _Handler(SimpleHTTPRequestHandler):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A picture of a GLB by three.js")
-    parser.add_argument("glb", type=Path)
-    parser.add_argument("png", type=Path)
+    parser.add_argument("glb", type=Path, nargs="?")
+    parser.add_argument("png", type=Path, nargs="?")
     parser.add_argument("--position", type=float, nargs=3, default=(2.0, 1.5, 3.0))
     parser.add_argument("--target", type=float, nargs=3, default=(0.0, 0.5, 0.0))
     parser.add_argument("--size", type=int, nargs=2, default=(640, 480))
     parser.add_argument("--supersample", type=int, default=2)
     given = parser.parse_args()
+    if given.glb is None or given.png is None:
+        print("no GLB and PNG named: nothing to show")
+        return
     width, height = given.size
     camera = look_at(np.array(given.position), np.array(given.target), yfov_rad=0.8, width_px=width, height_px=height)
     linear = show(given.glb.read_bytes(), camera, supersample=given.supersample)

@@ -10,8 +10,8 @@ from nightproof.optimizer.features.shading import shading_cost
 from nightproof.optimizer.features.surface import surface_of
 from nightproof.optimizer.features.texel_loss import BEST_DB, KEEP_DB, KEEP_WORST_DB, smaller_size
 from nightproof.optimizer.features.textures import measure_textures
-from nightproof.optimizer.features.uv_cover import GRID, uv_cover
 from nightproof.scenes.flat import Clearcoat, Material, Texture, TextureUse, Wrap
+from nightproof.scenes.uv_cover import GRID, uv_cover
 
 ALL = np.ones((GRID, GRID), bool)
 

@@ -99,10 +99,10 @@ def test_points_and_lines_are_noted_and_left_out():
 
 def test_texture_transforms_scale_then_turn_then_shift():
     from nightproof.scenes.fields import Fields
-    from nightproof.scenes.textures import _coordinates
+    from nightproof.scenes.textures import coordinates
 
     moved = {"offset": [0.1, 0.2], "rotation": np.pi / 2, "scale": [2, 3], "texCoord": 1}
-    texcoord, (a, b, c, d, e, f) = _coordinates(Fields({"extensions": {"KHR_texture_transform": moved}}, "", {}))
+    texcoord, (a, b, c, d, e, f) = coordinates(Fields({"extensions": {"KHR_texture_transform": moved}}, "", {}))
     u, v = 0.25, 0.5
     assert texcoord == 1
     assert np.allclose([a * u + b * v + c, d * u + e * v + f], [0.1 + 3 * v, 0.2 - 2 * u])

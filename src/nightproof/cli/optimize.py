@@ -66,6 +66,16 @@ def optimize(
             "--texture-format", help="How packing writes textures; avif is smaller, slower, and for recent viewers."
         ),
     ] = "webp",
+    lods: Annotated[
+        int,
+        typer.Option(
+            "--lods",
+            min=0,
+            max=4,
+            metavar="N",
+            help="Up to N coarser levels of detail of each large mesh (MSFT_lod), 0 to 4. Packing only; larger files.",
+        ),
+    ] = 0,
     seed: Seed = 0,
     deadline: Deadline = "24h",
     region: Region = "eu-central",
@@ -99,6 +109,7 @@ def optimize(
         target_psnr_db=target_psnr,
         target_bytes=None if target_bytes is None else parse_bytes(target_bytes),
         texture_format=texture_format,
+        lods=lods,
         seed=seed,
         deadline_h=parse_deadline(deadline),
         region=region,

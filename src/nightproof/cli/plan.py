@@ -11,6 +11,7 @@ from nightproof.cli.options import (
     PolicyName,
     Prices,
     Region,
+    SceneChoice,
     SceneFile,
     StoreFolder,
     Threads,
@@ -25,6 +26,7 @@ def plan(
     policy: PolicyName = "standard",
     pipeline: PipelineName = "auto",
     environment: EnvironmentName = "auto",
+    choice: SceneChoice = None,
     region: Region = "eu-central",
     prices: Prices = None,
     store: StoreFolder = None,
@@ -45,11 +47,12 @@ def plan(
         policy=policy,
         pipeline=pipeline,
         environment=environment,
+        scene=choice,
         deadline_h=parse_deadline(deadline),
         region=region,
         prices=prices,
     )
-    opened = open_scene(scene, environment=environment, threads=thread_count(threads))
+    opened = open_scene(scene, environment=environment, threads=thread_count(threads), scene=choice)
     route = choose_route(opened.source.record, opened.analysis, store_folder(store), pipeline)
     made = plan_work(route, wishes, now_utc(), thread_count(threads))
     if as_json:

@@ -37,6 +37,7 @@ class Wishes:
     """Of every view that packing looks at; None: what is usual."""
     target_bytes: int | None = None
     texture_format: str = "webp"
+    lods: int = 0
     seed: int = 0
     deadline_h: float = 24.0
     region: str = "eu-central"
@@ -60,6 +61,7 @@ class Wishes:
             target_psnr_db=None if self.target_psnr_db is None else float(self.target_psnr_db),
             target_bytes=self.target_bytes,
             texture_format=self.texture_format,
+            lods=self.lods,
             seed=self.seed,
             deadline_h=self.deadline_h,
             region=self.region,

@@ -61,8 +61,11 @@ def compare_files(
     store: Path,
     threads: int,
     progress: Progress = silent,
+    scene: str | None = None,
 ) -> Comparison:
     """Render both, measure, and write the page. An unlit asset is shown as viewers show it.
+
+    `scene` chooses among those of the original; the asset shows the one that it names.
 
     Raises `UnusableInput` where either file cannot be read, `StorageFailed` where the page cannot be written.
     """
@@ -70,13 +73,14 @@ def compare_files(
     from nightproof.rendering.viewer import carries_light, is_unlit
     from nightproof.report.facts import ComparisonInput, MetricFacts
     from nightproof.report.page import render_comparison
+    from nightproof.scenes.selection import shown_scene
     from nightproof.trust.metrics import METRICS
     from nightproof.trust.policy import named_policy
     from nightproof.trust.task import Task
     from nightproof.trust.views import RenderedPairs
 
     progress(0.0, "reading")
-    source, made = open_visible(original), open_visible(asset)
+    source, made = open_visible(original, scene), open_visible(asset)
     require_writable(out.parent)
     analysis = analyse(source, environment=environment, threads=threads)
     source = lit(source, environment, analysis)
@@ -93,6 +97,7 @@ def compare_files(
         shading="unlit" if unlit else "lit",
         renderer=references_by(unknown) if unknown and probe().variant else "native",
         nonce=f"compare-{seed}",
+        scene=None if scene is None else shown_scene(source.document),
     )
     own = environment_file(environment)
     bench = Bench(store, "compare", threads)

@@ -16,7 +16,7 @@ from nightproof.jobs.blobs import require_writable, storage_errors, sweep
 from nightproof.jobs.clock import Stopwatch, now_utc, stamp
 from nightproof.jobs.judging import Bench, certify, gather_testimony, judge_asset, task_for
 from nightproof.jobs.learning import Finished, learn, standings
-from nightproof.jobs.making import make_asset
+from nightproof.jobs.making import LODS, make_asset
 from nightproof.jobs.opening import analyse, lit, open_visible
 from nightproof.jobs.outcome import JobOutcome
 from nightproof.jobs.planning import making_share, plan_work
@@ -164,4 +164,6 @@ def _route(scene: Scene, analysis: Analysis, store: Path, wishes: Wishes) -> Rou
     side_px = named_policy(wishes.policy).image_px
     asked: dict[str, float | str] = {"outputs": wishes.outputs, "policy": wishes.policy}
     asked |= {"view_width_px": side_px, "view_height_px": side_px}
+    if wishes.lods:
+        asked[LODS] = float(wishes.lods)
     return replace(route, parameters={**route.parameters, **asked})

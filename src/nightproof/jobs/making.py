@@ -14,7 +14,7 @@ from nightproof.records.route import Route
 from nightproof.scenes.selection import scenes_note
 
 SAFE_PIPELINE = "packing"
-OUTPUTS = "outputs"
+OUTPUTS, LODS = "outputs", "lods"
 EXPOSURE_VIEWS = 8
 EXPOSURE_SIDE_PX = 64
 EXPOSURE_SAMPLES = 16
@@ -50,14 +50,18 @@ def make_asset(
 
 
 def _packed_instead(route: Route, reason: str) -> Route:
-    kept = {name: value for name, value in route.parameters.items() if name == OUTPUTS}
+    kept = {name: value for name, value in route.parameters.items() if name in (OUTPUTS, LODS)}
     return replace(
         route, pipeline=SAFE_PIPELINE, fallback_reason=f"{route.pipeline} gave up: {reason}", parameters=kept
     )
 
 
 def _unserved(route: Route) -> tuple[str, ...]:
-    asked = str(route.parameters.get(OUTPUTS, "A"))
+    asked, levels = str(route.parameters.get(OUTPUTS, "A")), int(route.parameters.get(LODS, 0))
+    if route.pipeline != SAFE_PIPELINE and levels:
+        return (
+            f"{levels} levels of detail were asked for; only packing has them, and this asset is a {route.pipeline}",
+        )
     if route.pipeline == "baking" or asked == "A":
         return ()
     return (f"outputs {asked} were asked for; only bakes have them, and this asset was made by {route.pipeline}",)

@@ -34,6 +34,8 @@ class Request(Record):
     """What the asset may take; none: whatever it takes."""
     texture_format: str
     """`webp` or `avif`, of what packing writes with loss."""
+    lods: int
+    """How many coarser levels of detail packing may add to a mesh; 0 for none."""
     seed: int
     deadline_h: float
     region: str

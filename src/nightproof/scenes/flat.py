@@ -58,6 +58,11 @@ class TextureUse:
     scale: float = 1.0
     """Normal map scale; 1 otherwise."""
 
+    def placed(self, uv: Float[Array, "*n 2"]) -> Float[Array, "*n 2"]:
+        """Texture coordinates as the texture is read by them."""
+        a, b, c, d, e, f = self.transform
+        return np.stack([a * uv[..., 0] + b * uv[..., 1] + c, d * uv[..., 0] + e * uv[..., 1] + f], axis=-1)
+
 
 @dataclass(frozen=True)
 class Clearcoat:

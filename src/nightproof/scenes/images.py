@@ -15,6 +15,7 @@ Array = np.ndarray
 SIDE_LIMIT_PX = 16384
 PIXELS_LIMIT = 2**26
 """Of one image: 8192 × 8192, which is 256 MB decoded."""
+BAND_ROWS = 256
 KTX2 = "image/ktx2"
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/avif": "AVIF"}
 
@@ -80,4 +81,14 @@ def _rgba(image) -> UInt8[Array, "h w 4"]:  # type: ignore[no-untyped-def]
     if image.mode.startswith("I"):  # 16 bit grey: Pillow would clip instead of scaling
         grey = (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
         return np.dstack([grey, grey, grey, np.full_like(grey, 255)])
-    return np.array(image.convert("RGBA"))
+    return pixels_of(image, "RGBA")
+
+
+def pixels_of(image, mode: str) -> UInt8[Array, "h w c"]:  # type: ignore[no-untyped-def]
+    """A Pillow image converted to `mode`, RGB or RGBA, by bands: its ways out copy the whole picture four times."""
+    result = np.empty((image.height, image.width, len(mode)), np.uint8)
+    image.load()
+    for top in range(0, image.height, BAND_ROWS):
+        bottom = min(top + BAND_ROWS, image.height)
+        result[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)).convert(mode))
+    return result

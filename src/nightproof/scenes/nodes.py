@@ -14,6 +14,8 @@ from nightproof.scenes.gltf import GltfDocument
 
 Array = np.ndarray
 INSTANCING = "EXT_mesh_gpu_instancing"
+LOD, SCREEN_COVERAGE = "MSFT_lod", "MSFT_screencoverage"
+"""Nodes that stand in for another one when it is small on screen; and the extras that say how small."""
 POINTED_NODE = re.compile(r"^/nodes/(\d{1,9})/(translation|rotation|scale|weights|extensions)")
 IDENTITY = tuple(float(x) for x in np.eye(4).reshape(-1))
 
@@ -75,10 +77,12 @@ def _parents_first(nodes: list[Fields], parents: list[int]) -> list[int]:
 
 
 def _shown(document: GltfDocument, nodes: list[Fields], parents: list[int]) -> tuple[int, ...]:
-    """The nodes of the default scene: `scene`, else the first one, else all roots; hidden branches left out."""
+    """The nodes of the default scene: `scene`, else the first one, else all roots that are no coarser level of another
+    node; hidden branches left out."""
     scene = document.root.reference("scene", "scenes")
     if scene is None and not document.count("scenes"):
-        roots = tuple(index for index, parent in enumerate(parents) if parent < 0)
+        levels = {level for node in nodes for level in _levels(node)}
+        roots = tuple(index for index, parent in enumerate(parents) if parent < 0 and index not in levels)
     else:
         roots = document.fields("scenes", scene or 0).references("nodes", "nodes")
     found: list[int] = []
@@ -94,6 +98,11 @@ def _shown(document: GltfDocument, nodes: list[Fields], parents: list[int]) -> t
         found.append(index)
         stack.extend(reversed(nodes[index].references("children", "nodes")))
     return tuple(found)
+
+
+def _levels(node: Fields) -> tuple[int, ...]:
+    lod = node.extension(LOD)
+    return lod.references("ids", "nodes") if lod else ()
 
 
 def local_matrix(node: Fields) -> Float64[Array, "4 4"]:

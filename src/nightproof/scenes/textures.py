@@ -41,7 +41,7 @@ class TextureTable:
         texture = info.reference("index", "textures")
         assert texture is not None
         index, real = self._texture(texture, slot)
-        texcoord, transform = _coordinates(info)
+        texcoord, transform = coordinates(info)
         return TextureUse(index, texcoord, transform, info.number("scale", 1.0)), real
 
     def add(self, pixels: Array, srgb: bool, like: int) -> int:
@@ -106,14 +106,18 @@ def _sampled(texture: Fields, pixels: Array, srgb: bool, name: str, image: int =
     sampler = (
         Fields.of(texture.root["samplers"][index], f"/samplers/{index}", texture.root) if index is not None else None
     )
-    wraps = [
-        WRAPS.get(sampler.integer(side, 10497), Wrap.REPEAT) if sampler else Wrap.REPEAT for side in ("wrapS", "wrapT")
-    ]
+    wraps = wraps_of(sampler)
     nearest = sampler is not None and sampler.integer("magFilter", 9729) == 9728
     return Texture(pixels, srgb, wraps[0], wraps[1], nearest, name, image)
 
 
-def _coordinates(info: Fields) -> tuple[int, tuple[float, float, float, float, float, float]]:
+def wraps_of(sampler: Fields | None) -> tuple[Wrap, Wrap]:
+    """Along u and v."""
+    u, v = (sampler.integer(side, 10497) if sampler else 10497 for side in ("wrapS", "wrapT"))
+    return WRAPS.get(u, Wrap.REPEAT), WRAPS.get(v, Wrap.REPEAT)
+
+
+def coordinates(info: Fields) -> tuple[int, tuple[float, float, float, float, float, float]]:
     """Which UV set, and KHR_texture_transform as T · R · S with its clockwise-in-(u, v) rotation."""
     texcoord = info.integer("texCoord", 0)
     moved = info.extension("KHR_texture_transform")

@@ -146,6 +146,7 @@ class VerifierProcesses:
             timer.cancel()
             end_group(process)
             listener.join(timeout=5)
+            _close(process)
             with self._lock:
                 self._running.discard(process)
         return _reply(home.name, data, process.returncode, tail)
@@ -180,6 +181,13 @@ def _exchange(process: subprocess.Popen[bytes], line: bytes) -> bytes:
         process.wait()
         return data
     return b""
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            with suppress(OSError):
+                pipe.close()
 
 
 def _listen(process: subprocess.Popen[bytes], progress: Progress, tail: list[str]) -> None:

@@ -30,10 +30,12 @@ def sheet(side: int = 40, waves: float = 1.0, lift: float = 0.0) -> dict[str, np
 
 
 def packed(part: dict[str, np.ndarray]) -> tuple[bytes, dict[str, int]]:
-    """One primitive in Draco's bytes, and the ids of its attributes. `bits`, if there, span a cube from −2 to 2."""
+    """One primitive in Draco's bytes, and the ids of its attributes. `bits`, if there, span a cube around it: where
+    that begins stands at none of its corners."""
     uv, colors = part.get("TEXCOORD_0"), part.get("COLOR_0")
     others = {20 + i: part[name] for i, name in enumerate(part) if name not in (*TYPES, "triangles", "bits")}
-    cube = {"quantization_origin": [-2.0] * 3, "quantization_range": 4.0} if "bits" in part else {}
+    low = np.floor(part["POSITION"].min(axis=0)) - 1
+    cube = {"quantization_origin": low.tolist(), "quantization_range": 4.0} if "bits" in part else {}
     data = DracoPy.encode(
         part["POSITION"],
         part["triangles"].astype(np.uint32),

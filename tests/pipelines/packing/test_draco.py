@@ -155,6 +155,46 @@ def test_what_two_primitives_share_is_made_anew_once():
     assert len(after.json["accessors"]) == 3 and len(after.json["bufferViews"]) == 1
 
 
+def test_what_two_primitives_share_is_found_beside_first_bytes_that_stay():
+    def change(json: dict) -> None:
+        for mesh in (1, 2):
+            json["meshes"][mesh]["primitives"][0]["material"] = mesh
+
+    materials = [{"name": "one"}, {"alphaMode": "BLEND"}, {"name": "other"}]
+    source = parse_glb(edited(draco_glb([[sheet(60)], [sheet(40)], [sheet(60)]], materials), change))
+    after = parse_glb(pack(source).data)
+    first, stayed, third = draco_bytes(after)
+    assert first == third != stayed == draco_bytes(source)[1]
+
+
+def test_a_primitive_that_shares_only_some_of_its_data_keeps_its_first_bytes():
+    def change(json: dict) -> None:
+        first, second, _ = (mesh["primitives"][0]["attributes"] for mesh in json["meshes"])
+        second["POSITION"] = first["POSITION"]
+
+    one, other = sheet(60), sheet(60)
+    other["NORMAL"] = -other["NORMAL"]
+    source = parse_glb(edited(draco_glb([[one], [other], [sheet(50, lift=0.4)]]), change))
+    after = parse_glb(pack(source).data)
+    assert [a == b for a, b in zip(draco_bytes(source), draco_bytes(after), strict=True)] == [True, True, False]
+
+
+def test_equal_data_of_other_names_keep_their_names():
+    def change(json: dict) -> None:
+        for number, accessor in enumerate(json["accessors"]):
+            accessor["name"] = f"list {number}"  # else equal ones are merged, and neither primitive is by itself
+
+    one, other = sheet(60), sheet(60)
+    one["_A"] = other["_B"] = np.zeros((3600, 2), "u1")
+    source = parse_glb(edited(draco_glb([[one], [other]]), change))
+    packed = pack(source)
+    after = parse_glb(packed.data)
+    check_described(after)
+    assert "draco" in packed.steps
+    for before, now in zip(primitives(source), primitives(after), strict=True):
+        assert now["attributes"].keys() == before["attributes"].keys() - {"TEXCOORD_0"}
+
+
 def test_texture_coordinates_stay_within_their_part_of_a_texel():
     """Nothing magnifies them, so 256 texels are assumed: an eighth of one, halved."""
     source = draco_glb([[sheet(120)]], [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}])
@@ -168,10 +208,12 @@ def test_texture_coordinates_stay_within_their_part_of_a_texel():
     assert np.abs(uv - positions[:, [0, 2]]).max() <= 1 / 16 / 256 + came
 
 
-@pytest.mark.parametrize("why", ["blended", "morphed", "tangents", "finer"])
+@pytest.mark.parametrize("why", ["blended", "morphed", "tangents", "finer", "far"])
 def test_where_draco_would_change_something_the_first_bytes_stay(why):
     """Beside a sheet that is made anew: order counts where surfaces blend and targets follow vertices."""
     part, how = sheet(40), {}
+    if why == "far":  # of their own grid nothing is to be found, and float32 is coarser than ours there
+        part = part | {"bits": np.array(16), "POSITION": part["POSITION"] + np.float32(4096)}
     if why == "tangents":
         part["TANGENT"] = np.tile(np.array([1, 0, 0, 1], "f4"), (1600, 1))
     source = draco_glb([[part], [sheet(60, lift=0.4)]], [{}, {}])
@@ -212,13 +254,29 @@ def test_no_new_draco_where_a_viewer_may_read_other_data(why):
         elif why == "fallback":
             json["accessors"][0]["bufferView"] = 0
         elif why == "shared":
-            first = json["meshes"][0]["primitives"][0]
-            json["meshes"][0]["primitives"].append({key: first[key] for key in ("attributes", "indices")})
+            json["accessors"].append({"componentType": 5121, "count": 3, "type": "SCALAR", "bufferView": 1})
+            json["bufferViews"].append({"buffer": 0, "byteOffset": json["buffers"][0]["byteLength"], "byteLength": 3})
+            attributes = json["meshes"][0]["primitives"][0]["attributes"]
+            json["meshes"][0]["primitives"].append({"attributes": attributes, "indices": len(json["accessors"]) - 1})
         else:
             del json["meshes"][0]["primitives"][0]["indices"]
 
-    packed = pack(parse_glb(edited(draco_glb([[sheet(60)]]), change)))
+    packed = pack(parse_glb(edited(draco_glb([[sheet(60)]]), change, bytes([0, 1, 2]))))
     assert "draco" not in packed.steps and not packed.notes  # and no reason to give up
+
+
+def test_a_crowd_of_a_mesh_made_anew_is_drawn_at_once():
+    def change(json: dict) -> None:
+        json["nodes"] = [{"mesh": 0, "translation": [1.1 * (i % 20), 0, 1.1 * (i // 20)]} for i in range(200)]
+        json["scenes"] = [{"nodes": list(range(200))}]
+
+    source = edited(draco_glb([[sheet(60)]]), change)
+    packed = pack(parse_glb(source))
+    after = parse_glb(packed.data)
+    assert "draco" in packed.steps and len(after.json["nodes"]) == 1
+    before, now = flatten(parse_glb(source)), flatten(after)
+    for bound in (np.min, np.max):
+        assert np.abs(bound(before.positions, axis=0) - bound(now.positions, axis=0)).max() < 1e-4
 
 
 def test_broken_draco_bytes_leave_the_file_as_it_is():

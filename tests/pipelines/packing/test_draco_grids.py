@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from draco_files import draco_bytes, draco_glb, primitives, sheet
 
+from nightproof.pipelines.packing import draco_codec
 from nightproof.pipelines.packing.draco_codec import Column, encode
 from nightproof.pipelines.packing.draco_grids import Grid, normals_on_grid, position_grid, texcoord_bits
 from nightproof.scenes.gltf import parse_glb
@@ -43,6 +44,7 @@ def test_no_grid_where_positions_stand_too_far_away_or_take_too_many_steps():
     positions = np.array([[1e6, 0, 0], [1e6 + 1, 0.5, 1]], "f4")
     assert position_grid(positions, 2.0**-10, b"") is None
     assert position_grid(np.array([[0, 0, 0], [1, 1, 1]], "f4"), 2.0**-23, b"") is None
+    assert position_grid(np.array([[-3e38, 0, 0], [3e38, 0, 0]], "f4"), 2.0**114, b"") is None
 
 
 @pytest.mark.parametrize("bits,bound_deg", [(8, 0.83), (10, 0.21)])
@@ -72,3 +74,20 @@ def test_an_attribute_that_draco_cannot_hold_is_refused():
     assert encode(np.array([[0, 1, 2]]), columns) is not None
     assert encode(np.array([[0, 1, 1]]), columns) is None
     assert encode(np.array([[0, 1, 2]]), columns | {"NORMAL": Column(np.zeros((3, 3), "f4"))}) is None
+    assert encode(np.array([[0, 1, 2]]), {"POSITION": Column(positions)}) is None
+
+
+def test_nothing_is_written_over_where_the_grid_may_stand_in_two_places():
+    """Values of another attribute that read like the grid: an origin of zeros, the last number, the bits."""
+    grid, row = Grid(np.float32([-1, -1, -1]), 31.0, 5), np.array([0, 0, 0, 31, 5e-324], "f4")
+    row.view("<u4")[4] = grid.bits
+    corners, triangles = np.array([[0, 0, 0], [31, 0, 0], [0, 31, 0]]), np.array([[0, 1, 2]])
+    columns = {"POSITION": Column(grid.points(corners), grid)}
+    assert encode(triangles, columns) is not None
+    assert encode(triangles, columns | {"_ODD": Column(np.tile(row, (3, 1)))}) is None
+
+
+def test_what_does_not_come_out_where_it_stood_is_refused(monkeypatch):
+    grid, corners = Grid(np.float32([-1, -1, -1]), 31.0, 5), np.array([[0, 0, 0], [31, 0, 0], [0, 31, 0]])
+    monkeypatch.setattr(draco_codec, "_placed", lambda data, _: data)
+    assert encode(np.array([[0, 1, 2]]), {"POSITION": Column(grid.points(corners), grid)}) is None

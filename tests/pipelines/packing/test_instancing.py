@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.instancing import CROWD, instance_nodes
@@ -94,6 +95,21 @@ def test_a_crowd_becomes_one_node_and_looks_as_it_did(name):
     assert np.abs(before - after).max() < 4e-4  # meshes of a metre, scaled by up to four: 1e-4 each
     assert len(pack(parse_glb(packed.data)).data) <= len(packed.data)
     assert pack(parse_glb(source)).data == packed.data
+
+
+def test_instances_of_stored_integers_stand_as_near_to_where_they_stood():
+    """What 32767 stands for is 1, also where two primitives share corners in a way that keeps these as they are."""
+    shared = [{"attributes": {"POSITION": 0}, "material": 0}, {"attributes": {"POSITION": 0, "_WEAR": 0}}]
+    stored = {"bufferView": 0, "componentType": 5122, "normalized": True, "count": 30, "type": "VEC3"}
+    stored |= {"min": [-32768] * 3, "max": [32767] * 3}
+    source = crowd_glb(
+        meshes__0__primitives=shared, accessors__0=stored, bufferViews__0={"buffer": 0, "byteLength": 360}
+    )
+    packed = pack(parse_glb(source))
+    assert INSTANCING in parse_glb(packed.data).json["extensionsRequired"]
+    before, after = triangles(source), triangles(packed.data)
+    assert before.shape == after.shape
+    assert cKDTree(before).query(after, p=np.inf)[0].max() < 4e-4 > cKDTree(after).query(before, p=np.inf)[0].max()
 
 
 def test_all_who_refer_to_nodes_refer_to_the_same_ones():

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,14 @@ def packed(source: bytes) -> bytes:
 def test_threads_change_no_byte(source, packed):
     assert pack(parse_glb(source), threads=2).data == packed
     assert pack(parse_glb(source), threads=5).data == packed
+
+
+def test_packing_on_many_threads_leaves_the_warning_filters_as_they_were(source):
+    """`warnings.catch_warnings` is the whole process's: entered by two threads at once, it never ends."""
+    before = list(warnings.filters)
+    for _ in range(3):
+        pack(parse_glb(source), threads=5)
+    assert warnings.filters == before
 
 
 def test_a_warm_cache_changes_no_byte_and_is_read(source, packed, tmp_path, monkeypatch):

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nightproof.kernels.rays import RayCaster
+from nightproof.pipelines.packing.judge import Judge
 from nightproof.pipelines.packing.pack import LEAST_PSNR_DB, pack
+from nightproof.pipelines.packing.sight import SIDE_PX, Sight
 from nightproof.pipelines.packing.simplify import Shape, shared_places, simplified
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_uses import TextureUse
@@ -19,6 +22,7 @@ from nightproof.scenes.environment import named_environment
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.glb import split_glb
 from nightproof.scenes.gltf import parse_glb, write_glb
+from nightproof.scenes.views import ViewSampler
 
 
 def ball(rings: int = 120) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -157,6 +161,51 @@ def test_places_where_two_parts_meet_are_found_whatever_the_sign_of_zero():
     other = np.array([[-0.0, 0, 0], [5, 0, 0], [2, 0, 0]], np.float32)
     first, second = shared_places([one, other])
     assert first.tolist() == [True, False, True] and second.tolist() == [True, False, True]
+
+
+def grainy_ball() -> bytes:
+    """Saturated grain on a ball: the lossy coder shows at first, so that rounds follow."""
+    grain = np.random.default_rng(3).integers(0, 256, (512, 512, 3)).astype(np.uint8)
+    return glb_of(*ball(40), image=png(grain))
+
+
+def test_what_was_cached_when_it_was_killed_changes_no_byte(tmp_path):
+    """What a run leaves behind depends on where it was killed; what comes out must not."""
+    source, cache, least_psnr_db = grainy_ball(), tmp_path / "cache", 47.0
+    whole = seen(source, cache=cache, least_psnr_db=least_psnr_db)
+    kept = sorted(cache.glob("*.webp"), key=lambda place: place.stat().st_mtime_ns)
+    assert len(kept) >= 2 and min(whole.psnr_db) >= least_psnr_db, "tightened at least once"
+    for place in kept[1:]:
+        place.unlink()
+    assert seen(source, cache=cache, least_psnr_db=least_psnr_db).data == whole.data
+    kept[0].unlink()
+    assert seen(source, threads=3, least_psnr_db=least_psnr_db).data == whole.data
+
+
+def ball_in_glass(scale: float) -> bytes:
+    document = parse_glb(two_balls((1.0, scale)))
+    glass = {"alphaMode": "BLEND", "pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 0.15]}}
+    document.json["materials"].append(glass)
+    primitive = dict(document.json["meshes"][0]["primitives"][0], material=1)
+    document.json["meshes"][0] = {"name": "glass", "primitives": [primitive]}
+    document.json["nodes"][1]["translation"] = [0, 0, 0]
+    return write_glb(document.json, split_glb(document.file_bytes)[1])
+
+
+def test_what_shows_through_glass_is_blamed_behind_it():
+    flat = flatten(parse_glb(ball_in_glass(0.5)), named_environment("studio"))
+    rays = RayCaster(flat.positions, flat.triangles, 1)
+    sight = Sight(flat, ViewSampler(flat, rays, SIDE_PX, SIDE_PX), rays)
+    parts, _ = sight.blame(0, None, sight.look(ball_in_glass(0.45)))
+    assert parts[1, 0] > 0.5 * parts[0, 0] > 0
+
+
+def test_where_tightening_fails_the_careful_way_is_taken(monkeypatch):
+    monkeypatch.setattr(Judge, "tightened", lambda self, tolerances, *rest: tolerances)
+    source = glb_of(*ball())
+    packed = seen(source, tolerances=Tolerances(shape_px=40.0))
+    assert packed.steps and "simplification" not in packed.steps
+    assert min(packed.psnr_db) >= LEAST_PSNR_DB and len(packed.data) < len(source)
 
 
 def test_the_same_bytes_for_any_number_of_threads():

@@ -13,10 +13,10 @@ from PIL import Image
 
 from nightproof.pipelines.packing.covered import SIDE, shown_cells
 from nightproof.pipelines.packing.draft import Draft
-from nightproof.pipelines.packing.picture import Picture, any_of, picture_of
-from nightproof.pipelines.packing.pixels import reread
+from nightproof.pipelines.packing.picture import Picture, Rounding, any_of, picture_of
+from nightproof.pipelines.packing.pixels import halved, reread
 from nightproof.pipelines.packing.quality import CLOSE_DB, HIGHEST, NEAR, lowest_that_holds
-from nightproof.pipelines.packing.texture_loss import Loss, measured
+from nightproof.pipelines.packing.texture_loss import Loss, measured, slack_at_full_size_db
 from nightproof.pipelines.packing.texture_uses import TextureUse
 from nightproof.pipelines.packing.texture_work import Asked, Work
 from nightproof.pipelines.packing.textures import TextureCoder
@@ -103,8 +103,22 @@ def test_bands_of_one_value_count_more_than_grain_of_the_same_error():
     noisy = np.clip(np.rint(slope + np.random.default_rng(1).normal(scale=rms, size=slope.shape)), 0, 255).astype(
         np.uint8
     )
-    steps, noise = (measured(Picture(before), after, COLOR).color_psnr_db for after in (stepped, noisy))
+    steps, noise = (measured(Picture(before), after, COLOR, rounded=True).color_psnr_db for after in (stepped, noisy))
     assert steps < noise - 3
+
+
+@pytest.mark.parametrize("middle", [0, 128])
+def test_rounding_keeps_the_middle_and_sparing_it_keeps_slopes(middle):
+    pixels = np.random.default_rng(7).integers(0, 256, (64, 64, 4)).astype(np.uint8)
+    pixels[:, :, 0] = middle
+    pixels[20:50, 20:50] = 128 + (np.arange(30) // 4)[:, None, None]
+    plain, sparing = Rounding(5).of(pixels, middle), Rounding(5, sparing=True).of(pixels, middle)
+    for rounded in (plain, sparing):
+        assert (rounded[..., 3] == pixels[..., 3]).all() and (rounded[:20, :, 0] == middle).all()
+        assert np.abs(rounded.astype(int) - pixels).max() <= 2 + (middle == 0)  # the last step is cut off at 255
+    assert (sparing[21:49, 21:49] == pixels[21:49, 21:49]).all()
+    assert not (plain[21:49, 21:49] == pixels[21:49, 21:49]).all()
+    assert Rounding(1).of(pixels) is pixels
 
 
 def test_what_is_not_shown_is_filled_and_what_is_shown_stays():
@@ -198,6 +212,8 @@ def test_cells_are_those_of_the_triangle_wherever_its_tile_lies():
     assert (cells == cells_of(triangle_glb(OTHER_TILE))).all()
     across = cells_of(triangle_glb(ACROSS))
     assert across is not None and across[5, 500] and across[5, 60] and not across[5, 300]
+    mirrored = cells_of(triangle_glb(OTHER_TILE, sampler={"wrapS": 33648}))  # an odd tile: from right to left
+    assert mirrored is not None and mirrored[5, 506] and mirrored[5, 391] and not mirrored[5, 5]
 
 
 def test_transforms_move_what_is_shown():
@@ -211,12 +227,11 @@ def test_transforms_move_what_is_shown():
     "source",
     [
         triangle_glb(TILED),
-        triangle_glb(OTHER_TILE, sampler={"wrapS": 33648}),
         triangle_glb(CORNER - np.array([0.1, 0]), sampler={"wrapS": 33071}),
         triangle_glb(CORNER, pointed=True),
         triangle_glb(CORNER * np.nan),
     ],
-    ids=["tiled", "mirrored", "clamped", "moved by an animation", "not a number"],
+    ids=["tiled", "clamped", "moved by an animation", "not a number"],
 )
 def test_where_it_cannot_be_told_all_is_shown(source):
     assert cells_of(source) is None
@@ -226,3 +241,37 @@ def test_blocks_of_which_any_part_is_shown():
     cells = np.zeros((8, 8), bool)
     cells[3, 5] = True
     assert np.argwhere(any_of(cells, 4)).tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("kinds", [{"color"}, {"normal"}, {"data"}])
+@pytest.mark.parametrize("height", [1024, 1340])
+def test_what_is_measured_by_bands_is_what_the_whole_picture_lost(monkeypatch, kinds, height):
+    """A band's errors are summed, not averaged: a loss in one band counts by its texels."""
+    from nightproof.pipelines.packing import pixels as bands_of
+
+    random = np.random.default_rng(3)
+    before = random.integers(0, 256, (height, 1024, 3), np.uint8)
+    after = before.copy()
+    after[40:90] = np.clip(after[40:90].astype(int) + random.integers(-9, 10, (50, 1024, 3)), 0, 255)
+    shown = np.zeros((height, 1024), bool)
+    shown[: height // 2, 100:] = True
+    use = TextureUse(frozenset(kinds), frozenset("rgb"))
+    cells = [None, shown]
+    made = [measured(Picture(before, some), after, use) for some in cells]
+    slacks = [slack_at_full_size_db(Picture(before, some), after, use, Loss()) for some in cells]
+    small = halved(before, kinds)
+    monkeypatch.setattr(bands_of, "BAND_ROWS", 1 << 20)
+    for i, some in enumerate(cells):
+        whole = measured(Picture(before, some), after, use)
+        for name in ("color_psnr_db", "data_psnr_db", "normal_rms_deg"):
+            assert getattr(made[i], name) == pytest.approx(getattr(whole, name), rel=1e-6)
+        assert slacks[i] == pytest.approx(slack_at_full_size_db(Picture(before, some), after, use, Loss()), rel=1e-6)
+    assert np.array_equal(small, halved(before, kinds))
+
+
+def test_a_coder_holds_no_texels_between_its_encodings():
+    data = png(np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8))
+    coder = TextureCoder(data, Work(TextureUse(frozenset({"color"}), frozenset("rgb")), 4.0), Loss())
+    first = coder.encoded()
+    assert all(not {"picture", "bands"} & vars(size).keys() for size in coder._sizes)
+    assert coder.encoded() == first

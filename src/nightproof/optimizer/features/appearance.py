@@ -112,9 +112,8 @@ def _texels(flat: FlatScene, use: TextureUse | None, corner: Array, weights: Arr
     sets = flat.uv1 if use.texcoord == 1 else flat.uv0
     places = np.einsum("nc,ncd->nd", weights, sets[corner].astype(np.float64))
     uv = np.nan_to_num(places, nan=0.0, posinf=0.0, neginf=0.0)
-    a, b, c, d, e, f = use.transform
-    u = _wrapped(a * uv[:, 0] + b * uv[:, 1] + c, texture.wrap_u)
-    v = _wrapped(d * uv[:, 0] + e * uv[:, 1] + f, texture.wrap_v)
+    placed = use.placed(uv)
+    u, v = _wrapped(placed[:, 0], texture.wrap_u), _wrapped(placed[:, 1], texture.wrap_v)
     column = np.minimum((u * width).astype(np.int64), width - 1)
     line = np.minimum((v * height).astype(np.int64), height - 1)
     return _linear(texture.pixels[line, column], texture.srgb)

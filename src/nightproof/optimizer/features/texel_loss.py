@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from nightproof.optimizer.features.uv_cover import GRID
+from nightproof.scenes.uv_cover import GRID
 
 Array = np.ndarray
 

@@ -15,10 +15,10 @@ from jaxtyping import Bool, Float
 from nightproof.optimizer.features.material import texel_density_of
 from nightproof.optimizer.features.surface import Surface
 from nightproof.optimizer.features.texel_loss import AS_IT_IS, SmallerSize, smaller_size
-from nightproof.optimizer.features.uv_cover import uv_cover
 from nightproof.scenes.distinct import distinct
 from nightproof.scenes.flat import FlatScene, Material, TextureUse
 from nightproof.scenes.quantiles import weighted_quantiles
+from nightproof.scenes.uv_cover import uv_cover
 
 Array = np.ndarray
 
@@ -178,8 +178,7 @@ def _once(flat: FlatScene, surface: Surface, rows: Array) -> Array:
 def _uv(flat: FlatScene, surface: Surface, rows: Array, use: TextureUse) -> Float[Array, "n 3 2"]:
     sets = flat.uv1 if use.texcoord == 1 else flat.uv0
     uv = np.nan_to_num(sets[surface.corner[rows]].astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    a, b, c, d, e, f = use.transform
-    return np.stack([a * uv[..., 0] + b * uv[..., 1] + c, d * uv[..., 0] + e * uv[..., 1] + f], axis=-1)
+    return use.placed(uv)
 
 
 def _constant_channels(pixels: Array) -> str:

@@ -11,6 +11,7 @@ from nightproof.pipelines.packing.geometry import GeometryStep
 from nightproof.pipelines.packing.instancing import instance_nodes
 from nightproof.pipelines.packing.joining import join_primitives
 from nightproof.pipelines.packing.layout import assemble
+from nightproof.pipelines.packing.lods import TRIED_LEVELS, LevelsAsked, add_levels
 from nightproof.pipelines.packing.recode import Encoder, SeenTextures, load_images, recode_images, texture_sizes
 from nightproof.pipelines.packing.redraco import Redraco
 from nightproof.pipelines.packing.resample import resample_animations
@@ -40,8 +41,6 @@ class Made:
     """All ways under one set of tolerances."""
 
     ways: tuple[Candidate, ...]
-    plain: Candidate
-    """The one whose geometry is untouched, among them."""
     images: Mapping[int, Encoded]
     """What became smaller, by the document's numbering."""
     simplified: frozenset[Part]
@@ -60,9 +59,18 @@ NOT_SEEN = Seen(SeenTextures({}, {}), {})
 
 
 def candidates(
-    document: GltfDocument, encoder: Encoder, tolerances: Tolerances, seen: Seen, progress: Progress
+    document: GltfDocument,
+    encoder: Encoder,
+    tolerances: Tolerances,
+    seen: Seen,
+    progress: Progress,
+    levels: LevelsAsked | None = None,
 ) -> Made:
-    """The ways, not yet compared. Raises NotUnderstood, BrokenScene and what a stranger's JSON makes Python raise."""
+    """The ways, not yet compared. Raises NotUnderstood and BrokenScene.
+
+    Args:
+        levels: coarser levels of detail that meshes may get besides. The ways stand in the same order with any.
+    """
     textured = Draft.of(document)
     progress(0.0, "textures")
 
@@ -72,7 +80,7 @@ def candidates(
     images = recode_images(textured, encoder, seen.textures, tolerances, told)
     names = ("textures",) if images else ()
     sizes = texture_sizes(textured)
-    leeways = leeways_of(document, tolerances, seen)
+    leeways, coarser = leeways_of(document, tolerances, seen), TRIED_LEVELS if levels else 0
     progress(0.7, "geometry")
     found: list[Candidate] = []
     simplified: set[Part] = set()
@@ -80,7 +88,8 @@ def candidates(
         tidy.merge_equal(geometry)
         tidy.drop_unread_attributes(geometry)
         maker = redraco.attribute if redraco else None
-        step, made = GeometryStep(geometry, sizes, leeways, tolerances.more_bits, maker), names
+        bits, near = tolerances.more_bits, seen.units_per_px
+        step, made = GeometryStep(geometry, sizes, leeways, bits, maker, near, coarser), names
         if step.run():
             made = (*made, "geometry")
         if step.simplified:
@@ -89,6 +98,9 @@ def candidates(
         if redraco and redraco.pack(tolerances.more_bits):
             made = (*made, "draco")
         _finish(geometry)
+        if levels:
+            add_levels(geometry, step.coarser, seen.units_per_px, levels)
+        _prune(geometry)
         if geometry.survey.frozen:
             foreign = geometry.survey.foreign[0]
             geometry.notes.append(f"Nothing was removed or renumbered: {foreign} may refer by index.")
@@ -97,8 +109,9 @@ def candidates(
     progress(0.9, "assembly")
     plain = textured.copy()
     _finish(plain)
+    _prune(plain)
     untouched = Candidate(assemble(plain, meshopt=False), (*names, "tidy"), tuple(plain.notes))
-    return Made((*found, untouched), untouched, images, frozenset(simplified))
+    return Made((*found, untouched), images, frozenset(simplified))
 
 
 def leeways_of(document: GltfDocument, tolerances: Tolerances, seen: Seen) -> dict[Part, Leeway]:
@@ -130,5 +143,8 @@ def _finish(draft: Draft) -> None:
     tidy.merge_equal(draft)
     join_primitives(draft)
     instance_nodes(draft)
+
+
+def _prune(draft: Draft) -> None:
     tidy.prune(draft)
     load_images(draft)

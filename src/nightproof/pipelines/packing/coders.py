@@ -35,6 +35,8 @@ class Coder:
     """Of what `encode` does, for caches; empty for the first."""
     encode: Encode
     scale: Scale
+    top: int
+    """The best that is taken: beyond it much is paid for little."""
     grain: int
     """The least quality of grain that no quality holds."""
     labours: int
@@ -79,7 +81,7 @@ def _avif(pixels: np.ndarray, quality: int, *, thorough: bool) -> bytes:
     return avif(pixels, quality=quality)
 
 
-WEBP = Coder("webp", "image/webp", "EXT_texture_webp", b"", _webp, WEBP_SCALE, grain=85, labours=91)
+WEBP = Coder("webp", "image/webp", "EXT_texture_webp", b"", _webp, WEBP_SCALE, top=98, grain=85, labours=91)
 AVIF = Coder(
     "avif",
     "image/avif",
@@ -87,6 +89,7 @@ AVIF = Coder(
     b"avif/1\n",
     _avif,
     Scale(lowest=35, highest=100, first=65, db_per_quality=0.18),
+    top=97,
     grain=70,
     labours=90,
 )

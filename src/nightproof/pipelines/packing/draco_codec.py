@@ -46,9 +46,10 @@ class Coded:
 
 
 def encode(triangles: Int[np.ndarray, "t 3"], columns: Mapping[str, Column]) -> Coded | None:
-    """None where Draco cannot hold an attribute, or drops every triangle."""
-    position = columns["POSITION"]
-    assert position.grid is not None
+    """None where Draco cannot hold an attribute, and where no triangle covers anything."""
+    position, grid = columns["POSITION"], columns["POSITION"].grid
+    if grid is None:
+        return None
     generic = {name: id_ for id_, name in enumerate((n for n in columns if _is_generic(n, columns)), FIRST_GENERIC_ID)}
     if any(columns[name].values.dtype.str[1:] not in GENERIC for name in generic):
         return None
@@ -56,9 +57,9 @@ def encode(triangles: Int[np.ndarray, "t 3"], columns: Mapping[str, Column]) -> 
         return None
     # The library rounds an origin and a span to six decimals. Numbers of grid points survive that, and the grid is
     # written over theirs: decoders then compute points where the numbers were.
-    data = _encoded(position.grid.numbers(position.values), position.grid, triangles, columns, generic)
-    placed = None if data is None else _placed(data, position.grid)
-    return None if placed is None else _decoded(placed, columns, generic)
+    data = _encoded(grid.numbers(position.values), grid, triangles, columns, generic)
+    placed = None if data is None else _placed(data, grid)
+    return None if placed is None else _decoded(placed, grid, columns, generic)
 
 
 def _is_generic(name: str, columns: Mapping[str, Column]) -> bool:
@@ -91,7 +92,7 @@ def _encoded(
             generic_attributes={id_: np.ascontiguousarray(columns[name].values) for name, id_ in generic.items()}
             or None,
         )
-    except Exception:  # the library's own kinds, which share nothing else
+    except DracoPy.EncodingFailedException:
         return None
 
 
@@ -102,29 +103,14 @@ def _placed(data: bytes, grid: Grid) -> bytes | None:
     return data.replace(written, moved) if data.count(written) == 1 else None
 
 
-def _decoded(data: bytes, columns: Mapping[str, Column], generic: Mapping[str, int]) -> Coded | None:
+def _decoded(data: bytes, grid: Grid, columns: Mapping[str, Column], generic: Mapping[str, int]) -> Coded | None:
     import DracoPy
 
-    try:
-        mesh: Any = DracoPy.decode(data)
-    except Exception:
-        return None
-    faces = np.asarray(getattr(mesh, "faces", ()))
+    mesh: Any = DracoPy.decode(data)
     by_kind = {a["attribute_type"]: a for a in mesh.attributes if a["unique_id"] not in generic.values()}
     by_id = {a["unique_id"]: a for a in mesh.attributes}
-    found: dict[str, Any] = {
-        name: by_id.get(generic[name]) if name in generic else by_kind.get(KINDS[name]) for name in columns
-    }
-    if not faces.size or not all(found.values()):
-        return None
+    found = {name: by_id[generic[name]] if name in generic else by_kind[KINDS[name]] for name in columns}
     values = {name: np.asarray(found[name]["data"]).astype(columns[name].values.dtype) for name in columns}
-    position = columns["POSITION"]
-    if position.grid is None or not _stand_on(position.grid, values["POSITION"]):
+    if not grid.holds(values["POSITION"]):  # a place that was another one, or a library that computes otherwise
         return None
-    return Coded(data, {name: found[name]["unique_id"] for name in columns}, values, faces.reshape(-1))
-
-
-def _stand_on(grid: Grid, positions: np.ndarray) -> bool:
-    """To the bit: whether the place of the grid was the right one."""
-    numbers = grid.numbers(positions)
-    return bool(numbers.max() <= grid.last) and np.array_equal(grid.points(numbers), positions)
+    return Coded(data, {name: found[name]["unique_id"] for name in columns}, values, np.asarray(mesh.faces).reshape(-1))

@@ -46,6 +46,11 @@ class Grid:
         """As decoders compute them."""
         return numbers.astype(np.float32) * (np.float32(self.span) / np.float32(self.last)) + self.origin
 
+    def holds(self, positions: Float32[np.ndarray, "v 3"]) -> bool:
+        """Whether they stand on it, to the bit."""
+        numbers = self.numbers(positions)
+        return bool(numbers.max() <= self.last) and np.array_equal(self.points(numbers), positions)
+
 
 def position_grid(positions: Float32[np.ndarray, "v 3"], step: float, data: bytes) -> Grid | None:
     """The grid they came on where that has no more points than needed, else the multiples of `step`, a power of two.
@@ -72,8 +77,7 @@ def _grid_in(data: bytes, positions: Float32[np.ndarray, "v 3"]) -> Grid | None:
         if not 0 < span < math.inf or not 1 <= bits <= MOST_BITS:
             continue
         grid = Grid(low, span, bits)
-        numbers = grid.numbers(positions)
-        if numbers.max() <= grid.last and np.array_equal(grid.points(numbers), positions):
+        if grid.holds(positions):
             return grid
     return None
 
@@ -85,7 +89,9 @@ def _multiples(positions: Float32[np.ndarray, "v 3"], step: float) -> Grid | Non
     low = np.rint(wide.min(axis=0) / step)
     most = int((np.rint(wide.max(axis=0) / step) - low).max())
     bits = max(1, most.bit_length())
-    return Grid((low * step).astype(np.float32), step * (2**bits - 1), bits) if bits <= MOST_BITS else None
+    span = step * (2**bits - 1)
+    fits = bits <= MOST_BITS and span <= float(np.finfo(np.float32).max)
+    return Grid((low * step).astype(np.float32), span, bits) if fits else None
 
 
 def normals_on_grid(normals: Float32[np.ndarray, "v 3"], most_bits: int) -> tuple[Float32[np.ndarray, "v 3"], int]:

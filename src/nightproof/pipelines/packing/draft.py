@@ -6,8 +6,11 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from nightproof.pipelines.packing.references import Survey, survey
 from nightproof.pipelines.packing.streams import Stream
+from nightproof.scenes.accessors import to_floats
 from nightproof.scenes.gltf import GltfDocument
 
 
@@ -54,6 +57,11 @@ class Draft:
         index = len(self.json["bufferViews"]) - 1
         self.views[index] = data
         return index
+
+    def floats(self, accessor: int) -> np.ndarray:
+        """What an accessor says by now, as float32."""
+        stream = self.streams.get(accessor)
+        return self.document.floats(accessor) if stream is None else to_floats(stream.filtered.plain, stream.normalized)
 
     def view_bytes(self, index: int) -> bytes | memoryview:
         return self.views[index] if index in self.views else self.document.buffer_view(index)

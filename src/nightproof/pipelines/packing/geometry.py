@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt32
 
-from nightproof.pipelines.packing import codec, streams
+from nightproof.pipelines.packing import streams
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.references import NotUnderstood
 from nightproof.pipelines.packing.simplify import (
@@ -19,15 +18,18 @@ from nightproof.pipelines.packing.simplify import (
     Leeway,
     Shape,
     shared_places,
-    simplified,
     slide_of,
 )
 from nightproof.pipelines.packing.streams import Stream, Tolerance
-from nightproof.pipelines.packing.units import Part, Place, Unit, find_units, primitives
+from nightproof.pipelines.packing.units import Part, Place, Unit, find_units
+from nightproof.pipelines.packing.welded import Reduction, pack_unit
+from nightproof.scenes.nodes import LOD
 
 POSITION_BITS = 14
 """Positions resolve at least this fraction of a mesh's extent: a twentieth of a pixel where it fills a screen."""
 FINEST_POSITION_BITS = 18
+GRID_PX = 0.35
+"""Where it is known how near one comes, no grid is finer than this part of a pixel there."""
 EDGE_FRACTION = 0.02
 """… and this fraction of its short edges, so that small parts of large meshes keep their shape."""
 EDGE_PERCENTILE = 10
@@ -41,62 +43,6 @@ AttributeMaker = Callable[[int, str, np.ndarray, np.ndarray, dict[str, Any], Tol
 WEIGHT_ATTRIBUTE = "WEIGHTS_0"
 FEWER = 0.98
 """Of the corners: what is left when simplification is worth naming."""
-
-
-@dataclass(frozen=True)
-class Packed:
-    """Vertices shared by several index lists, welded and in order of first use."""
-
-    vertices: list[Stream]
-    indices: list[Stream]
-
-
-@dataclass(frozen=True)
-class Reduction:
-    """What simplification needs to know of a unit."""
-
-    shape: Shape
-    locked: Bool[np.ndarray, "v"]
-    error: float
-    """In units of the positions."""
-    normal_rad: float
-    """Turning a normal by this much counts as much."""
-
-
-def pack_unit(
-    vertices: list[Stream],
-    lists: list[UInt32[np.ndarray, "i"]],
-    keep_order: list[bool],
-    reduction: Reduction | None = None,
-) -> Packed:
-    """Weld equal vertices, drop unused ones and collapsed triangles, simplify where asked, order for the caches.
-
-    Args:
-        vertices: the streams of all attributes, of equal length.
-        lists: triangle indices, one list per primitive.
-        keep_order: per list, whether triangles must stay in order (blended surfaces are drawn in it).
-    """
-    remap, first = codec.weld(np.concatenate([stream.filtered.coded for stream in vertices], axis=1))
-    count = len(first)
-    welded = [without_collapsed(remap[indices]) for indices in lists]
-    if reduction is not None:
-        shape, locked = reduction.shape.take(first), reduction.locked[first]
-        welded = simplified(shape, welded, locked, reduction.error, reduction.normal_rad)
-    ordered = [
-        indices if fixed else codec.cache_order(indices, count)
-        for indices, fixed in zip(welded, keep_order, strict=True)
-    ]
-    renumbered, order = codec.fetch_order(np.concatenate(ordered), count)
-    parts = np.split(renumbered, np.cumsum([len(part) for part in ordered])[:-1])
-    kept = [stream.take(first[order]) for stream in vertices]
-    return Packed(kept, [streams.indices(part, len(order), triangles=True) for part in parts])
-
-
-def without_collapsed(indices: UInt32[np.ndarray, "i"]) -> UInt32[np.ndarray, "i"]:
-    """Triangles with two equal corners cover nothing; one stays where all are such, for a primitive can't be empty."""
-    corners = indices.reshape(-1, 3)
-    collapsed = (corners == np.roll(corners, 1, axis=1)).any(axis=1)
-    return indices if collapsed.all() else corners[~collapsed].reshape(-1)
 
 
 def position_step(positions: Float[np.ndarray, "v 3"], indices: UInt32[np.ndarray, "i"]) -> float:
@@ -128,13 +74,20 @@ class GeometryStep:
         leeways: Mapping[Part, Leeway] | None = None,
         more_bits: Mapping[Part, int] | None = None,
         attribute: AttributeMaker | None = None,
+        units_per_px: Mapping[int, float] | None = None,
+        levels: int = 0,
     ) -> None:
         """By mesh and primitive: what simplification may do (others keep every vertex), and by how many bits its grids
-        are finer than usual."""
+        are finer than usual. `levels`: how many coarser index lists are wanted of each that may be simplified."""
         self._attribute = attribute or (lambda _, *described: streams.attribute(*described))
         self._more_bits = more_bits or {}
+        self._units_per_px = units_per_px or {}
+        """Of meshes that are seen: at the nearest sensible view."""
         self.simplified: set[Part] = set()
         """Parts that lost triangles."""
+        self.coarser: dict[Part, list[Stream]] = {}
+        """Their index lists for smaller sizes on screen, finest first, of the vertices that they have."""
+        self._levels = levels
         self._draft = draft
         self._sizes = texture_sizes
         self._leeways = leeways or {}
@@ -155,6 +108,8 @@ class GeometryStep:
         for place in (place for unit in units for place in unit.places):
             positions = self._draft.document.floats(place.value["attributes"]["POSITION"])
             step = position_step(positions, self._indices(place, len(positions)))
+            if place.mesh in self._units_per_px and "JOINTS_0" not in place.value["attributes"]:
+                step = max(step, power_of_two(GRID_PX * self._units_per_px[place.mesh]))
             step *= 2.0 ** -self._more_bits.get(place.part, 0)
             steps[place.mesh] = min(step, steps.get(place.mesh, math.inf))
         return steps
@@ -187,10 +142,11 @@ class GeometryStep:
         blended = [is_blended for _, is_blended in alike]
         packed = pack_unit(list(vertices.values()), lists, blended, self._reduction(unit, vertices, lists, meeting))
         self._draft.streams.update(zip(vertices, packed.vertices, strict=True))
-        for places, before, indices in zip(alike.values(), lists, packed.indices, strict=True):
+        for places, before, indices, coarser in zip(alike.values(), lists, packed.indices, packed.coarser, strict=True):
             accessor, fewer = self._draft.add_accessor(indices), len(indices.filtered.plain) < FEWER * len(before)
             for place in places:
                 place.value["indices"] = accessor
+                self.coarser[place.part] = coarser
             self.simplified |= {place.part for place in places if fewer and place.part in self._leeways}
 
     def _reduction(
@@ -210,7 +166,8 @@ class GeometryStep:
         least = min(leeway.error for leeway in found)
         usual_rad = GLOSSY_NORMAL_RAD if self._smooth(unit) else NORMAL_RAD
         normal_rad = usual_rad * min(leeway.share for leeway in found)
-        return Reduction(shape, locked, least, normal_rad) if shape.simplifiable and least > 0 else None
+        wanted = Reduction(shape, locked, least, normal_rad, self._levels)
+        return wanted if shape.simplifiable and least > 0 else None
 
     def _shape(self, place: Place, vertices: dict[int, Stream], indices: UInt32[np.ndarray, "i"]) -> Shape:
         """Positions as they will be stored, so that what is welded there is welded here; the rest as it was."""
@@ -285,11 +242,13 @@ def streams_error(place: Place) -> Exception:
 
 
 def materials_of(json: dict[str, Any], place: Place) -> list[dict[str, Any]]:
-    """Every material a primitive may wear: its own and those of its variants."""
+    """Every material a primitive may wear: its own, those of its variants, and what stands in for these when small."""
     wears = [place.value.get("material")]
     mappings = place.value.get("extensions", {}).get("KHR_materials_variants", {}).get("mappings", [])
     wears += [mapping["material"] for mapping in mappings]
-    return [json["materials"][index] for index in wears if index is not None]
+    worn = [json["materials"][index] for index in wears if index is not None]
+    levels = [material.get("extensions", {}).get(LOD, {}).get("ids", []) for material in worn]
+    return worn + [json["materials"][index] for ids in levels for index in ids]
 
 
 def texture_infos(value: Any) -> list[dict[str, Any]]:
@@ -307,6 +266,3 @@ def _is_smooth(material: dict[str, Any]) -> bool:
     pbr, extensions = material.get("pbrMetallicRoughness", {}), material.get("extensions", {})
     glossy = {"KHR_materials_clearcoat", "KHR_materials_transmission", "KHR_materials_pbrSpecularGlossiness"}
     return float(pbr.get("roughnessFactor", 1.0)) < SMOOTH_ROUGHNESS or bool(glossy & extensions.keys())
-
-
-__all__ = ["GeometryStep", "Packed", "pack_unit", "position_step", "primitives", "texture_infos", "without_collapsed"]

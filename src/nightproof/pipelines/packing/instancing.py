@@ -11,6 +11,7 @@ import json as json_text
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from nightproof.pipelines.packing import streams
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.filters import exponential
 from nightproof.pipelines.packing.geometry import materials_of
-from nightproof.pipelines.packing.node_numbers import node_references, remove_nodes
+from nightproof.pipelines.packing.node_numbers import node_named, node_references, remove_nodes
 from nightproof.pipelines.packing.references import UNDERSTOOD
 from nightproof.pipelines.packing.streams import Stream, coded_bytes
 from nightproof.pipelines.packing.units import TRIANGLES, Place
@@ -31,8 +32,10 @@ CROWD = 64
 NUMBERED = re.compile(r"(?P<stem>.*?)[._ -]?\d*\Z", re.DOTALL)
 MOVED = 1e-5
 """Of the size of the smallest instance: how far rounding may move its surface, per attribute and axis."""
-TURN_RAD = 3e-5
-"""What the quaternions' 16 bits lose."""
+TURN_RAD = 1.2e-4
+"""The most that the quaternions' 16 bits lose."""
+TURNED = 1.6e-4
+"""Of the size of an instance: how far that may move its surface."""
 PLAIN_KEYS = frozenset({"mesh", "name", "translation", "rotation", "scale"})
 SILENT = UNDERSTOOD - {"OMI_physics_body", "OMI_physics_shape", INSTANCING}
 """Extensions that refer to no nodes, but for the animation pointers that `node_numbers` reads."""
@@ -75,7 +78,7 @@ def _crowds(draft: Draft) -> Iterator[list[int]]:
         if kind in ("children", "scenes"):
             owners[holder[key]].append((kind, holder_index))
         else:
-            named.add(int(re.findall(r"\d+", str(holder[key]))[0]))
+            named.add(node_named(holder[key]))
     groups: dict[tuple, list[int]] = defaultdict(list)
     for index, node in enumerate(json["nodes"]):
         if node.keys() <= PLAIN_KEYS and "mesh" in node and index not in named and index in owners:
@@ -128,7 +131,7 @@ def _placed(draft: Draft, crowd: list[int]) -> dict[str, Stream]:
     size, reach = _size(draft, nodes[0]["mesh"])
     smallest = float(np.abs(scale).min())
     steps = 2 * MOVED * size * smallest, 2 * MOVED * smallest * min(1.0, size / max(reach, 1e-30))
-    fine = TURN_RAD * reach <= 4 * MOVED * size and streams.is_rotation(turn)
+    fine = TURN_RAD * reach <= TURNED * size and streams.is_rotation(turn)
     found = {"TRANSLATION": _gridded(move, steps[0])}
     if (turn != REST["rotation"]).any():
         exact = streams.lossless(turn.astype("<f4"), {"type": "VEC4"}, None)
@@ -147,7 +150,13 @@ def _gridded(values: np.ndarray, step: float) -> Stream:
 def _size(draft: Draft, mesh: int) -> tuple[float, float]:
     """The largest side of a mesh, and how far it reaches from its origin."""
     indices = [p["attributes"]["POSITION"] for p in draft.json["meshes"][mesh]["primitives"]]
-    points = np.concatenate(
-        [draft.streams[i].filtered.plain if i in draft.streams else draft.document.floats(i) for i in indices]
-    ).astype(np.float64)
+    points = np.concatenate([_points(draft, index) for index in indices]).astype(np.float64)
     return float(np.ptp(points, axis=0).max()), float(np.linalg.norm(points, axis=1).max())
+
+
+def _points(draft: Draft, index: int) -> np.ndarray:
+    """Positions as they will be; of those that Draco got anew the corners of the box that holds them."""
+    if index in draft.streams or index < draft.document.count("accessors"):
+        return draft.floats(index)
+    accessor = draft.json["accessors"][index]
+    return np.array(list(product(*zip(accessor["min"], accessor["max"], strict=True))))

@@ -17,7 +17,6 @@ from nightproof.pipelines.packing.sharing import Claim, shares
 from nightproof.pipelines.packing.sight import Look, Sight, squared_error
 from nightproof.pipelines.packing.texture_work import USUAL_POWER, Asked, Encoded
 from nightproof.pipelines.packing.tolerances import Tolerances
-from nightproof.pipelines.packing.units import Part
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.views import ViewSampler
 
@@ -30,7 +29,7 @@ COUNTED = 0.05
 """Of a view's error: who is to blame for less, in every view, is left alone."""
 LEAST_OF_IMAGE, LEAST_OF_PART = 0.45, 0.2
 """What error may be left after one round: beyond, the powers foretell little."""
-SHAPE_POWER, GRID_POWER, MOST_POWER = 1.0, 0.1, 3.0
+SHAPE_POWER, GRID_POWER, MOST_POWER = 1.0, 0.1, 8.0
 """How bytes grow as error shrinks: triangles go with the distance, grids cost little; images as they measured it, but
 where that is steeper another way of coding is near."""
 BYTES_PER_TRIANGLE = 2.5
@@ -41,7 +40,9 @@ class Judge:
 
     def __init__(self, flat: FlatScene, sampler: ViewSampler, rays: RayCaster, threads: int) -> None:
         self._sight = Sight(flat, sampler, rays, threads)
-        self._flat = flat
+        counts = np.bincount(flat.triangle_instance, minlength=len(flat.instances))
+        self._triangles = {(each.mesh, each.primitive): int(n) for each, n in zip(flat.instances, counts, strict=True)}
+        """Of each part, once however often it is shown."""
         self._of_image: dict[tuple[int, bytes], dict[int, float]] = {}
 
     def look(self, data: bytes) -> tuple[Look, tuple[float, ...]]:
@@ -49,23 +50,28 @@ class Judge:
         look = self._sight.look(data)
         return look, self._sight.psnr_db(look)
 
-    def tightened(self, tolerances: Tolerances, look: Look, made: Made, least_psnr_db: float) -> Tolerances:
-        """Less of what showed, where that costs the fewest bytes."""
+    def tightened(
+        self, tolerances: Tolerances, look: Look, made: Made, least_psnr_db: float, rounds: int
+    ) -> Tolerances:
+        """Less of what showed, where that costs the fewest bytes; after some `rounds`, more than is needed."""
         allowed = squared_error(least_psnr_db)
         errors = {view: error for view, error in self._sight.errors(look).items() if error > allowed}
-        for (kind, key), factor in shares(self._claims(look, made, errors), AIM * allowed).items():
+        claims = self._claims(tolerances, look, made, errors)
+        for (kind, key), factor in shares(claims, AIM ** (1 + rounds / 2) * allowed).items():
             if factor > ALIKE:
                 continue
             if kind == "image":
                 tolerances = tolerances.with_image(key, _next_of(made.images[key], factor))
             elif key in made.simplified:
                 tolerances = tolerances.with_shape(key, factor)
-            else:
-                tolerances = tolerances.with_bits(key, factor)
+            else:  # what lost a triangle or two keeps them all: they may be what shows
+                tolerances = tolerances.with_bits(key, factor).with_shape(key, 0.0)
         return tolerances
 
-    def _claims(self, look: Look, made: Made, errors: dict[int, float]) -> dict[tuple[str, Any], Claim]:
-        """What each is to blame for adds up to what was seen."""
+    def _claims(
+        self, tolerances: Tolerances, look: Look, made: Made, errors: dict[int, float]
+    ) -> dict[tuple[str, Any], Claim]:
+        """What each is to blame for adds up to what was seen; parts that have nothing left to give are left out."""
         replaced = {image: _pixels(found.data) for image, found in made.images.items() if found.data}
         plain = self._sight.look_with(replaced, errors)
         shapes = {view: self._sight.blame(view, plain, look)[0] for view in errors}
@@ -73,7 +79,8 @@ class Judge:
         alone = {image: self._errors(image, made, tuple(errors)) for image in sorted(set().union(*counted.values()))}
         found: dict[tuple[str, Any], dict[int, float]] = defaultdict(dict)
         for view, error in errors.items():
-            blame: dict[tuple[str, Any], float] = {("part", part): value for part, value in shapes[view].items()}
+            left = {part: value for part, value in shapes[view].items() if not tolerances.spent(part)}
+            blame: dict[tuple[str, Any], float] = {("part", part): value for part, value in left.items()}
             blame |= {("image", image): alone[image][view] for image in sorted(counted[view])}
             scale = error / max(sum(blame.values()), 1e-12)
             for key, value in blame.items():
@@ -101,14 +108,10 @@ class Judge:
             image = made.images[which]
             power = USUAL_POWER if image.at_reach else min(image.power, MOST_POWER)
             return Claim(len(image.data or b""), power, of_views, LEAST_OF_IMAGE)
-        takes = BYTES_PER_TRIANGLE * self._triangles(which)
+        takes = BYTES_PER_TRIANGLE * self._triangles[which]
         if which in made.simplified:
             return Claim(takes, SHAPE_POWER, of_views, LEAST_OF_PART)
         return Claim(takes, GRID_POWER, of_views, LEAST_OF_PART)
-
-    def _triangles(self, part: Part) -> int:
-        alike = [i for i, instance in enumerate(self._flat.instances) if (instance.mesh, instance.primitive) == part]
-        return int((self._flat.triangle_instance == alike[0]).sum()) if alike else 0
 
     def _errors(self, image: int, made: Made, views: tuple[int, ...]) -> dict[int, float]:
         """Of some views, with one image replaced."""

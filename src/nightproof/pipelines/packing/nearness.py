@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nightproof.kernels.rays import RayCaster
+from nightproof.pipelines.packing.covered import triangles_of
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.geometry import materials_of, texture_infos
 from nightproof.pipelines.packing.pixels import image_sides
@@ -110,7 +111,7 @@ def _spread(
     if scale is None or name not in attributes or "JOINTS_0" in attributes or place.value.get("mode", 4) != 4:
         return None
     positions, uv = (draft.document.floats(attributes[key]).astype(np.float64) for key in ("POSITION", name))
-    indices = _indices(draft, place, len(positions))
+    indices = _indices(draft, place, min(len(positions), len(uv)))
     corners, at = positions[indices] * scale, uv[indices]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
     one, other = at[:, 1] - at[:, 0], at[:, 2] - at[:, 0]
@@ -120,11 +121,7 @@ def _spread(
 
 
 def _indices(draft: Draft, place: Place, count: int) -> Array:
-    if "indices" in place.value:
-        found = draft.document.accessor(place.value["indices"]).astype(np.int64)
-    else:
-        found = np.arange(count)
-    triangles = found[: len(found) - len(found) % 3].reshape(-1, 3)
+    triangles = triangles_of(draft, place, count)
     return triangles[:: max(1, len(triangles) // SAMPLED_TRIANGLES)]
 
 

@@ -14,6 +14,7 @@ NODE_REFERENCES = (
     ("joints", "skins/*/joints/*"),
     ("skeleton", "skins/*/skeleton"),
     ("channels", "animations/*/channels/*/target/node"),
+    ("levels", "nodes/*/extensions/MSFT_lod/ids/*"),
     ("pointers", "animations/*/channels/*/target/extensions/KHR_animation_pointer/pointer"),
 )
 POINTER = re.compile(r"/nodes/(\d{1,9})(/.*)?\Z")
@@ -27,6 +28,12 @@ def node_references(json: dict[str, Any]) -> Iterator[tuple[str, int, Any, Any]]
             for holder, key in places(item, rest):
                 if kind != "pointers" or POINTER.match(str(holder[key])):
                     yield kind, number, holder, key
+
+
+def node_named(value: Any) -> int:
+    """By a reference: a number, or the one in a pointer."""
+    match = POINTER.match(value) if isinstance(value, str) else None
+    return int(match[1]) if match else value
 
 
 def remove_nodes(json: dict[str, Any], gone: set[int]) -> None:

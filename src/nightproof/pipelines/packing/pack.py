@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.candidates import NOT_SEEN, Candidate, Made, Progress, Seen, candidates
@@ -15,32 +14,39 @@ from nightproof.pipelines.packing.coders import WEBP, Coder
 from nightproof.pipelines.packing.covered import packed_cells
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.judge import Judge
+from nightproof.pipelines.packing.lods import LevelsAsked
 from nightproof.pipelines.packing.nearness import nearness_of, spare_texels
 from nightproof.pipelines.packing.recode import Encoder, SeenTextures
 from nightproof.pipelines.packing.references import NotUnderstood
+from nightproof.pipelines.packing.shape import well_shaped
 from nightproof.pipelines.packing.sight import SIDE_PX
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.tolerances import LOOKED_AT, Tolerances
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.gltf import GltfDocument, parse_glb, write_glb
+from nightproof.scenes.nodes import LOD
 from nightproof.scenes.views import ViewSampler
 
-T = TypeVar("T")
 USUAL_DB, MARGIN_DB = 40.0, 0.3
 LEAST_PSNR_DB = USUAL_DB + MARGIN_DB
 """In every view that is looked at: with a margin, since others look elsewhere."""
+CAREFUL = Tolerances(shape_px=0.0)
+"""What is tried where no tightening was enough: every triangle, and textures as where nothing is looked at."""
 TOO_GOOD_DB = 0.8
 """So far beyond, tightening went too far: half-way back is tried."""
+NO_LEVELS = "No coarser levels of detail: no mesh of the packed file is large and plain enough."
 ROUNDS = 8
 """How often tolerances are tightened before the input is given back."""
+Making = Callable[[Tolerances, Seen], tuple[Made, Candidate]]
+"""What was made under some tolerances, and the smallest of it."""
 
 
 @dataclass(frozen=True)
 class PackedFile:
     data: bytes
     steps: tuple[str, ...]
-    """What was kept: `textures`, `geometry`, `simplification`, `meshopt`; none where the input is the smallest."""
+    """What was kept: `textures`, `geometry`, `simplification`, `meshopt`, `levels`; none: left as it was."""
     notes: tuple[str, ...]
     psnr_db: tuple[float, ...] = ()
     """Of the views that were looked at, if they were."""
@@ -55,6 +61,7 @@ def pack(
     coder: Coder = WEBP,
     tolerances: Tolerances | None = None,
     least_psnr_db: float = LEAST_PSNR_DB,
+    levels: int = 0,
     progress: Progress = lambda fraction, message: None,
 ) -> PackedFile:
     """The smallest of what the steps make of `document`, with its own bytes among the candidates.
@@ -63,8 +70,11 @@ def pack(
         flat: the document as it is shown, in the light it is shown in. With it textures shrink to what is seen, meshes
             are simplified, and the result is looked at: every view keeps `least_psnr_db`. Without it, sizes and
             triangles stay.
+        coder: of textures.
+        levels: of detail, coarser than what is shown otherwise, that every large mesh may get besides, if `flat` is
+            given. Which way is the smallest is decided without them.
     """
-    packer = Packer(document, flat=flat, threads=threads, cache=cache, coder=coder)
+    packer = Packer(document, flat=flat, threads=threads, cache=cache, coder=coder, levels=levels)
     return packer.packed(tolerances or packer.usual, least_psnr_db, progress)
 
 
@@ -80,30 +90,41 @@ class Packer:
         threads: int = 1,
         cache: Path | None = None,
         coder: Coder = WEBP,
+        levels: int = 0,
     ) -> None:
         self.document = document
+        self.original = document.file_bytes or _as_glb(document)
         self._flat = flat if flat is not None and len(flat.triangles) > 0 else None
         self._threads = threads
         self._encoder = Encoder(threads, cache, coder)
+        self._levels = LevelsAsked(levels, flat.environment, threads) if levels and flat is not None else None
 
     @property
     def usual(self) -> Tolerances:
         """Of LEAST_PSNR_DB."""
         return Tolerances(loss=Loss() if self._flat is None else LOOKED_AT)
 
-    @cached_property
-    def original(self) -> bytes:
-        return self.document.file_bytes or _as_glb(self.document)
-
     def packed(self, tolerances: Tolerances, least_psnr_db: float, progress: Progress) -> PackedFile:
         """The smallest within `tolerances` that keeps every view; the input where nothing smaller does."""
+        tried: dict[bytes, Callable[[], Candidate]] = {}
+
+        def made(tolerances: Tolerances, seen: Seen) -> tuple[Made, Candidate]:
+            ways = self._ways(tolerances, seen, progress)
+            best = _smallest(self.original, ways)
+            if self._levels and best in ways.ways:
+                number = ways.ways.index(best)
+                tried[best.data] = lambda: self._ways(tolerances, seen, progress, self._levels).ways[number]
+            return replace(ways, ways=()), best  # the bytes of the others are held no longer
+
         try:
             if self._flat is None:
-                _, best = self._made(tolerances, NOT_SEEN, progress)
+                _, best = made(tolerances, NOT_SEEN)
                 found = PackedFile(best.data, best.steps, best.notes)
             else:
-                shown = self._as_far_as_nothing_shows(tolerances, least_psnr_db, progress)
+                shown = self._as_far_as_nothing_shows(made, tolerances, least_psnr_db)
                 found = shown or self._as_it_came("every smaller file showed")
+                if self._levels:
+                    found = _with_levels(found, tried.get(found.data))
         except (NotUnderstood, BrokenScene) as reason:
             return self._as_it_came(str(reason))
         if found.steps and not _opens(found.data):
@@ -113,9 +134,13 @@ class Packer:
     def _as_it_came(self, reason: str) -> PackedFile:
         return PackedFile(self.original, (), (f"Left as it is: {reason}.",))
 
-    def _made(self, tolerances: Tolerances, seen: Seen, progress: Progress) -> tuple[Made, Candidate]:
-        ways = _walked(lambda: candidates(self.document, self._encoder, tolerances, seen, progress))
-        return ways, _smallest(self.original, ways)
+    def _ways(self, tolerances: Tolerances, seen: Seen, progress: Progress, levels: LevelsAsked | None = None) -> Made:
+        return candidates(self._shaped, self._encoder, tolerances, seen, progress, levels)
+
+    @cached_property
+    def _shaped(self) -> GltfDocument:
+        """Raises BrokenScene."""
+        return well_shaped(self.document)
 
     @cached_property
     def _views(self) -> tuple[ViewSampler, RayCaster]:
@@ -126,64 +151,69 @@ class Packer:
     @cached_property
     def _seen(self) -> Seen:
         assert self._flat is not None
-        nearness = nearness_of(self._flat, *self._views)
-        draft = _walked(lambda: Draft.of(self.document))
-        textures = _walked(lambda: SeenTextures(spare_texels(draft, nearness), packed_cells(draft)))
+        nearness, draft = nearness_of(self._flat, *self._views), Draft.of(self._shaped)
+        textures = SeenTextures(spare_texels(draft, nearness), packed_cells(draft))
         return Seen(textures, nearness.units_per_px())
 
     @cached_property
     def _judge(self) -> Judge:
         assert self._flat is not None
-        return Judge(self._flat, *self._views, self._threads)
+        judge = Judge(self._flat, *self._views, self._threads)
+        del self._views  # as large as the scene, and asked no more
+        return judge
 
-    def _as_far_as_nothing_shows(
-        self, tolerances: Tolerances, least_psnr_db: float, progress: Progress
-    ) -> PackedFile | None:
+    def _as_far_as_nothing_shows(self, made: Making, tolerances: Tolerances, least_psnr_db: float) -> PackedFile | None:
         """None where everything smaller showed."""
-        ways, best = self._made(tolerances, self._seen, progress)
+        seen = self._seen
+        ways, best = made(tolerances, seen)
         if not best.steps:
             return PackedFile(best.data, (), best.notes)
         showed: Tolerances | None = None
-        for _ in range(ROUNDS):
+        for rounds in range(ROUNDS):
             look, psnr_db = self._judge.look(best.data)
             if min(psnr_db) >= least_psnr_db:
                 found = PackedFile(best.data, best.steps, best.notes, psnr_db)
                 if showed is None or min(psnr_db) < least_psnr_db + TOO_GOOD_DB:
                     return found
-                _, between = self._made(tolerances.towards(showed), self._seen, progress)
+                _, between = made(tolerances.towards(showed), seen)
                 return _smaller(found, between, self._judge, least_psnr_db)
-            tighter = self._judge.tightened(tolerances, look, ways, least_psnr_db)
+            tighter = self._judge.tightened(tolerances, look, ways, least_psnr_db, rounds)
             if tighter == tolerances:
                 break
             tolerances, showed = tighter, tolerances
-            ways, best = self._made(tolerances, self._seen, progress)
+            ways, best = made(tolerances, seen)
             if not best.steps:
                 break
-        return self._untouched(ways.plain, least_psnr_db)
+        return self._last(made, tolerances, least_psnr_db)
 
-    def _untouched(self, plain: Candidate, least_psnr_db: float) -> PackedFile | None:
-        """With every vertex as it came, where that is smaller and does not show."""
-        if len(plain.data) >= len(self.original):
-            return None
-        _, psnr_db = self._judge.look(plain.data)
-        found = PackedFile(plain.data, plain.steps, plain.notes, psnr_db)
-        return found if min(psnr_db) >= least_psnr_db else None
+    def _last(self, made: Making, tolerances: Tolerances, least_psnr_db: float) -> PackedFile | None:
+        """What is left to try where no tightening was enough."""
+        more_db = max(0.0, least_psnr_db - LEAST_PSNR_DB)
+        untouched = self._untouched(tolerances) if more_db else None  # while images under this loss are at hand
+        _, careful = made(CAREFUL.stricter(more_db), self._seen)
+        found = _smaller(None, careful, self._judge, least_psnr_db)
+        return _smaller(found, untouched, self._judge, least_psnr_db) if untouched else found
+
+    def _untouched(self, tolerances: Tolerances) -> Candidate:
+        """With every vertex as it came: where more is asked than usual, even grids may show."""
+        *_, plain = self._ways(tolerances, self._seen, lambda fraction, message: None).ways
+        return plain
 
 
-def _smaller(found: PackedFile, other: Candidate, judge: Judge, least_psnr_db: float) -> PackedFile:
-    """The other where it is, and shows no more."""
-    if not other.steps or len(other.data) >= len(found.data):
+def _smaller(found: PackedFile | None, other: Candidate, judge: Judge, least_psnr_db: float) -> PackedFile | None:
+    """The other where it is, and shows no more than it may."""
+    if not other.steps or (found and len(other.data) >= len(found.data)):
         return found
     _, psnr_db = judge.look(other.data)
     return PackedFile(other.data, other.steps, other.notes, psnr_db) if min(psnr_db) >= least_psnr_db else found
 
 
-def _walked(walk: Callable[[], T]) -> T:
-    """A stranger's JSON of another shape than the schema's: what cannot be walked is not understood."""
-    try:
-        return walk()
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        raise NotUnderstood(f"not shaped as glTF says ({type(error).__name__})") from error
+def _with_levels(found: PackedFile, again: Callable[[], Candidate] | None) -> PackedFile:
+    """The same file made again with coarser levels; a file that stays as it came gets none."""
+    made = again() if again else None
+    if made is None or LOD not in parse_glb(made.data).json.get("extensionsUsed", []):
+        return replace(found, notes=(*found.notes, NO_LEVELS))
+    return replace(found, data=made.data, steps=(*made.steps, "levels"), notes=made.notes)
 
 
 def _smallest(original: bytes, made: Made) -> Candidate:
@@ -210,17 +240,18 @@ def _as_glb(document: GltfDocument) -> bytes:
         starts.append(len(binary))
         binary += document._buffer(index)
     for index, view in enumerate(json.get("bufferViews", [])):
-        if document.fields("bufferViews", index).reference("buffer", "buffers") is None:
-            raise BrokenScene("names no buffer", f"/bufferViews/{index}")
-        view["byteOffset"] = view.get("byteOffset", 0) + starts[view["buffer"]]
-        view["buffer"] = 0
-    for image in json.get("images", []):
+        said = document.fields("bufferViews", index)
+        if (buffer := said.reference("buffer", "buffers")) is None:
+            raise BrokenScene("names no buffer", said.pointer)
+        view |= {"buffer": 0, "byteOffset": said.integer("byteOffset", 0) + starts[buffer]}
+    for index, image in enumerate(json.get("images", [])):
         if "uri" in image:
-            data, mime = document._fetch(image.pop("uri"), "/images")
+            data, mime = document.image(index)
+            del image["uri"]
             binary += b"\0" * (-len(binary) % 4)
             json.setdefault("bufferViews", []).append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(data)})
             image["bufferView"] = len(json["bufferViews"]) - 1
-            image["mimeType"] = image.get("mimeType") or mime or "image/png"
+            image["mimeType"] = mime or "image/png"
             binary += data
     if binary:
         json["buffers"] = [{"byteLength": len(binary)}]

@@ -6,11 +6,13 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Int16, UInt8
 
 from nightproof.pipelines.packing.pixels import halved
 
 Array = np.ndarray
+FEW_COLORS = 0.02
+"""Colours per texel: photographs have more, drawings fewer."""
 BAND, BANDED_PIXELS = 64, 2**20
 """Pictures of so many pixels are tried by bands of so many rows first."""
 
@@ -28,6 +30,12 @@ class Picture:
         """Texels."""
         return self.pixels.shape[0] * self.pixels.shape[1]
 
+    @property
+    def is_flat(self) -> bool:
+        """Of few colours, as palettes and painted areas are."""
+        packed = self.pixels[..., :3].astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)
+        return len(np.unique(packed)) < FEW_COLORS * self.size
+
     def halved(self, kinds: Set[str]) -> Picture | None:
         """None where a side is odd."""
         smaller = halved(self.pixels, kinds)
@@ -36,7 +44,7 @@ class Picture:
     def bands(self) -> Picture:
         """Some bands of rows of a large picture, evenly spread; small ones whole."""
         height = self.pixels.shape[0]
-        every = min(height // (2 * BAND), 4 * self.size // BANDED_PIXELS)
+        every = min(height // (2 * BAND), 2 * self.size // BANDED_PIXELS)
         if self.size < BANDED_PIXELS or every < 2:
             return self
         rows = (np.arange(height) // BAND) % every == every // 2
@@ -44,6 +52,39 @@ class Picture:
         if some is not None and not some.any():
             return self
         return Picture(np.ascontiguousarray(self.pixels[rows]), some)
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """Values to multiples of a step, alpha as it is: for the lossless coder, which then has fewer to tell apart."""
+
+    step: int
+    """1: the very values."""
+    sparing: bool = False
+    """Whether texels that differ from none of their neighbours by a step stay what they are: slopes keep their
+    values, which show as bands otherwise (libwebp's near-lossless mode does the like)."""
+
+    def of(self, pixels: UInt8[Array, "h w c"], middle: int = 0) -> UInt8[Array, "h w c"]:
+        """`middle` stays itself."""
+        if self.step == 1:
+            return pixels
+        values = pixels[..., :3].astype(np.int16)
+        coarse = np.floor_divide(values - middle + self.step // 2, self.step) * self.step + middle
+        result = pixels.copy()
+        result[..., :3] = np.clip(coarse, 0, 255)
+        if self.sparing:
+            smooth = _smooth(values, self.step)
+            result[smooth] = pixels[smooth]
+        return result
+
+
+def _smooth(values: Int16[Array, "h w 3"], step: int) -> Bool[Array, "h w"]:
+    """Which texels differ from all four neighbours by less than a step, in every channel; borders wrap."""
+    smooth = np.ones(values.shape[:2], bool)
+    for axis in (0, 1):
+        near = (np.abs(values - np.roll(values, 1, axis)) < step).all(axis=-1)
+        smooth &= near & np.roll(near, -1, axis)
+    return smooth
 
 
 def picture_of(pixels: UInt8[Array, "h w c"], cells: Bool[Array, "n n"] | None) -> Picture:

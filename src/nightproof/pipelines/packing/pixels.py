@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
-import warnings
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import UInt8
 
+from nightproof.scenes.images import pixels_of
 from nightproof.scenes.srgb import LINEAR_OF_BYTE, encoded_of
 
 Array = np.ndarray
 PIXEL_LIMIT = 2**26
 WEBP_SIDE_LIMIT = 16_383
+BAND_ROWS = 256
+"""A multiple of all blocks that pictures are measured by."""
 _PLAIN = (np.arange(256) / 255).astype(np.float32)
 _LINEAR = LINEAR_OF_BYTE.astype(np.float32)
 _STEPS = 1 << 14
@@ -44,14 +47,12 @@ def decoded(data: bytes, alpha: bool) -> np.ndarray | None:
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            with Image.open(io.BytesIO(data)) as image:
-                known = image.mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
-                small = image.width * image.height <= PIXEL_LIMIT and max(image.size) <= WEBP_SIDE_LIMIT
-                if not known or not small or getattr(image, "n_frames", 1) != 1:
-                    return None
-                pixels = np.asarray(image.convert("RGBA"))
+        with Image.open(io.BytesIO(data)) as image:
+            known = image.mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
+            small = image.width * image.height <= PIXEL_LIMIT and max(image.size) <= WEBP_SIDE_LIMIT
+            if not known or not small or getattr(image, "n_frames", 1) != 1:
+                return None
+            pixels = pixels_of(image, "RGBA")
     except Exception:  # Pillow raises many kinds for broken files; those stay as they are
         return None
     transparent = alpha and pixels[..., 3].min() < 255
@@ -63,7 +64,7 @@ def reread(data: bytes, channels: int) -> np.ndarray:
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGBA" if channels == 4 else "RGB"))
+        return pixels_of(image, "RGBA" if channels == 4 else "RGB")
 
 
 def webp(pixels: np.ndarray, *, lossless: bool, quality: int, method: int = 4) -> bytes:
@@ -95,6 +96,20 @@ def halved(pixels: UInt8[Array, "h w c"], kinds: Set[str]) -> UInt8[Array, "h2 w
     height, width, channels = pixels.shape
     if height % 2 or width % 2:
         return None
+    result = np.empty((height // 2, width // 2, channels), np.uint8)
+    for rows in bands(height):
+        result[rows.start // 2 : rows.stop // 2] = _halved(pixels[rows], kinds)
+    return result
+
+
+def bands(height: int) -> Iterator[slice]:
+    """Rows in bands, the last one with what is left: floats of a part of a picture, not of the whole."""
+    starts = list(range(0, max(1, height - BAND_ROWS + 1), BAND_ROWS))
+    return (slice(start, stop) for start, stop in pairwise([*starts, height]))
+
+
+def _halved(pixels: UInt8[Array, "h w c"], kinds: Set[str]) -> UInt8[Array, "h2 w2 c"]:
+    channels = pixels.shape[2]
     values = (_LINEAR if "color" in kinds else _PLAIN)[pixels]
     if channels == 4:
         values[..., 3] = _PLAIN[pixels[..., 3]]
@@ -109,7 +124,7 @@ def halved(pixels: UInt8[Array, "h w c"], kinds: Set[str]) -> UInt8[Array, "h2 w
     result = np.rint(np.clip(mean, 0, 1) * 255).astype(np.uint8)
     if "color" in kinds:
         result[..., :3] = _ENCODED[np.rint(np.clip(mean[..., :3], 0, 1) * _STEPS).astype(np.int32)]
-    return np.ascontiguousarray(result)
+    return np.asarray(result)
 
 
 def enlarged(pixels: UInt8[Array, "h w c"], height: int, width: int) -> UInt8[Array, "height width c"]:

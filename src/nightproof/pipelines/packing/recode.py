@@ -14,7 +14,7 @@ from nightproof.pipelines.packing.pixels import image_size
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_uses import TextureUse, image_uses, sources
 from nightproof.pipelines.packing.texture_work import Asked, Encoded, Work
-from nightproof.pipelines.packing.textures import Known, TextureCoder
+from nightproof.pipelines.packing.textures import TextureCoder, Tried
 from nightproof.pipelines.packing.tolerances import Tolerances
 from nightproof.scenes.declared import declare, withdraw
 from nightproof.scenes.gltf import sniff_mime
@@ -42,8 +42,8 @@ class Encoder:
         self._threads, self._cache, self._coder = max(1, threads), cache, coder
         self._loss: Loss | None = None
         self._coders: dict[int, TextureCoder] = {}
-        self._known: dict[int, dict[tuple[int, ...], Known]] = {}
-        self._done: dict[tuple[Loss, int, Asked | None], Encoded] = {}
+        self._done: dict[tuple[int, Asked | None], Encoded] = {}
+        self._known: dict[int, dict[tuple[int, ...], Tried]] = {}
 
     def encode(
         self,
@@ -53,18 +53,20 @@ class Encoder:
         progress: Callable[[float], None],
     ) -> dict[int, Encoded]:
         """What became of the images that may change."""
-        loss = tolerances.loss
-        if self._loss != loss:  # pictures of one loss at a time; what was measured of them stays
-            self._loss, self._coders = loss, self._made(draft, seen, loss)
+        if self._loss != tolerances.loss:  # files under one loss at a time; what was measured of them stays
+            self._loss, self._done = tolerances.loss, {}
+            self._coders = self._made(draft, seen, tolerances.loss)
         coders = self._coders
         each = {i: tolerances.of_image.get(i) for i in coders}
-        new = [i for i in coders if (loss, i, each[i]) not in self._done]
+        new = [i for i in coders if (i, each[i]) not in self._done]
         with ThreadPoolExecutor(self._threads) as pool:
-            made = pool.map(lambda i: coders[i].encoded(each[i]), new)
+            # What a thread of its own has freed stays its own: with one, memory was held that nobody used.
+            spread = pool.map if self._threads > 1 else map
+            made = spread(lambda i: coders[i].encoded(each[i]), new)
             for done, (index, found) in enumerate(zip(new, made, strict=True), 1):
-                self._done[loss, index, each[index]] = found
+                self._done[index, each[index]] = found
                 progress(done / len(new))
-        return {i: self._done[loss, i, each[i]] for i in coders}
+        return {i: self._done[i, each[i]] for i in coders}
 
     def _made(self, draft: Draft, seen: SeenTextures, loss: Loss) -> dict[int, TextureCoder]:
         document, survey = draft.document, draft.survey
@@ -109,15 +111,17 @@ def _replaceable(json: dict[str, Any], image: int) -> bool:
 
 
 def _name_images(draft: Draft) -> None:
-    for texture in draft.json.get("textures", []):
+    textures = draft.json.get("textures", [])
+    for texture in textures:
         offered = sources(texture)
         if offered and offered[0] in draft.images:
             named, wanted = texture.setdefault("extensions", {}), EXTENSIONS[draft.images[offered[0]][1]]
+            plain = {"source": texture.pop("source", None)}
             if wanted not in named:
-                named[wanted] = named.pop(WEBP.extension, {"source": texture.pop("source", None)})
-    used = {name for texture in draft.json.get("textures", []) for name in texture.get("extensions", {})}
+                named[wanted] = named.pop(WEBP.extension, plain)
     for _, mime in draft.images.values():
         declare(draft.json, EXTENSIONS[mime], required=True)
+    used = {name for texture in textures for name in texture.get("extensions", {})}
     if draft.images and WEBP.extension not in used:
         withdraw(draft.json, WEBP.extension)
     if draft.images:
@@ -125,10 +129,11 @@ def _name_images(draft: Draft) -> None:
 
 
 def texture_sizes(draft: Draft) -> dict[int, int]:
-    """Longer side of each texture, texels."""
+    """Longer side of each texture, texels, as it is by now."""
     result = {}
     for index, texture in enumerate(draft.json.get("textures", [])):
-        sides = [image_size(draft.document.image(image)[0]) for image in sources(texture)]
+        found = [draft.images.get(image) or draft.document.image(image) for image in sources(texture)]
+        sides = [image_size(bytes(data)) for data, _ in found]
         result[index] = max(sides, default=1024)
     return result
 
@@ -137,6 +142,8 @@ def load_images(draft: Draft) -> None:
     """Every image that stays as it is, found by its old index before pruning moved it."""
     for index, image in enumerate(draft.json.get("images", [])):
         if index not in draft.images and "bufferView" in image:
-            draft.images[index] = (bytes(draft.document.buffer_view(image["bufferView"])), image["mimeType"])
+            data, said = bytes(draft.document.buffer_view(image["bufferView"])), image.get("mimeType", "")
+            draft.images[index] = (data, said or sniff_mime(data))
         elif index not in draft.images:
-            draft.images[index] = draft.document._fetch(image["uri"], f"/images/{index}/uri")
+            data, told = draft.document._fetch(image["uri"], f"/images/{index}/uri")
+            draft.images[index] = (data, image.get("mimeType") or told or sniff_mime(data))

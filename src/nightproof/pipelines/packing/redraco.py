@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from nightproof.pipelines.packing.filters import unfiltered
 from nightproof.pipelines.packing.geometry import materials_of
 from nightproof.pipelines.packing.streams import Stream, Tolerance
 from nightproof.pipelines.packing.units import DRACO, Part, Place, draco_accessors, primitives
+from nightproof.records.record import canonical_json
 from nightproof.scenes.declared import REQUIRED, declare
 
 
@@ -54,13 +55,11 @@ class Redraco:
         self._grids: dict[int, Grid] = {}
         self._bits: dict[int, int] = {}
         self._texcoord_steps: dict[int, float] = {}
-        self._unfit: set[int] = set()
-        """Accessors whose values Draco would change."""
         self.renewed = 0.0
         """Which part of the bytes that came was replaced. Known after packing."""
         self._coded: dict[tuple, Coded | None] = {}
         self._made: dict[bytes, dict[str, Any]] = {}
-        """Draco bytes → what a primitive says of them, so that equal ones are kept once."""
+        """Draco bytes and how they are described → what a primitive says, so that equal ones are kept once."""
 
     @classmethod
     def of(cls, draft: Draft) -> Redraco | None:
@@ -72,9 +71,8 @@ class Redraco:
         uses = Counter(reference.index for reference in draft.survey.references if reference.array == "accessors")
         alone = all(uses[index] == times for index, times in inside.items())
         own = {index for place in packed for index in (*place.value["attributes"].values(), place.value["indices"])}
-        return (
-            cls(draft) if alone and not any("bufferView" in draft.json["accessors"][index] for index in own) else None
-        )
+        plain = not any("bufferView" in draft.json["accessors"][index] for index in own)
+        return cls(draft) if alone and plain else None
 
     def attribute(
         self,
@@ -89,9 +87,7 @@ class Redraco:
 
         Texture coordinates stay as they are: their grid follows from what is left of them.
         """
-        if index in self._data and not np.isfinite(floats).all():
-            self._unfit.add(index)
-        elif index in self._data and name == "POSITION":
+        if index in self._data and name == "POSITION":
             return self._positions(index, floats, accessor, allowed)
         elif index in self._data and name == "NORMAL" and streams.is_unit(floats):
             normals, self._bits[index] = normals_on_grid(floats, allowed.normal_bits)
@@ -104,7 +100,6 @@ class Redraco:
     def _positions(self, index: int, floats: np.ndarray, accessor: dict[str, Any], allowed: Tolerance) -> Stream:
         grid = position_grid(floats, allowed.position_step, self._data[index])
         if grid is None:
-            self._unfit.add(index)
             return streams.attribute("POSITION", floats, floats, accessor, allowed)
         self._grids[index] = grid
         return _vertices(grid.points(grid.numbers(floats)), bounds=True)
@@ -137,9 +132,11 @@ class Redraco:
 
     def _coded_once(self, place: Place) -> Coded | None:
         """Equal meshes share their accessors."""
-        key = (*sorted(place.value["attributes"].items()), place.value["indices"], self._plain(place))
+        if not self._plain(place):
+            return None
+        key = (*sorted(place.value["attributes"].items()), place.value["indices"])
         if key not in self._coded:
-            self._coded[key] = self._encoded(place) if self._plain(place) else None
+            self._coded[key] = self._encoded(place)
         return self._coded[key]
 
     def _plain(self, place: Place) -> bool:
@@ -150,7 +147,7 @@ class Redraco:
     def _encoded(self, place: Place) -> Coded | None:
         attributes, found = place.value["attributes"], self._draft.streams
         needed = {*attributes.values(), place.value["indices"]}
-        if not needed <= found.keys() or needed & self._unfit:
+        if not needed <= found.keys():  # something shares a part of them, and they were left alone
             return None
         corners = found[place.value["indices"]].filtered.plain.reshape(-1)
         used, renumbered = np.unique(corners, return_inverse=True)
@@ -166,21 +163,22 @@ class Redraco:
         return None if bits is None else Column(values, self._grids.get(index), bits)
 
     def _told(self, place: Place, coded: Coded) -> dict[str, Any]:
-        if coded.data in self._made:
-            return self._made[coded.data]
-        draft, attributes = self._draft, {}
+        draft, came = self._draft, self._came[place.part]
+        accessors, attributes = draft.json["accessors"], {}
         for name, index in place.value["attributes"].items():
-            like, described = draft.streams[index], draft.json["accessors"][index]
-            decoded = Stream(
-                unfiltered(coded.values[name]), like.mode, None, like.normalized, like.bounds, vertices=like.vertices
-            )
-            attributes[name] = _new_accessor(draft, decoded.described(described))
-        indices = streams.indices(coded.indices, len(coded.values["POSITION"]), triangles=True)
-        came = self._came[place.part]
-        extension = came.extension | {"bufferView": draft.add_view(coded.data), "attributes": coded.ids}
-        told = _new_accessor(draft, indices.described(draft.json["accessors"][came.indices]))
-        self._made[coded.data] = {"attributes": attributes, "indices": told, "extension": extension}
-        return self._made[coded.data]
+            decoded = replace(draft.streams[index], filtered=unfiltered(coded.values[name]))
+            attributes[name] = decoded.described(accessors[index])
+        triangles = streams.indices(coded.indices, len(coded.values["POSITION"]), triangles=True)
+        indices = triangles.described(accessors[came.indices])
+        extension = {k: v for k, v in came.extension.items() if k != "bufferView"} | {"attributes": coded.ids}
+        key = canonical_json([attributes, indices, extension]) + coded.data
+        if key not in self._made:
+            self._made[key] = {
+                "attributes": {name: _new_accessor(draft, described) for name, described in attributes.items()},
+                "indices": _new_accessor(draft, indices),
+                "extension": extension | {"bufferView": draft.add_view(coded.data)},
+            }
+        return self._made[key]
 
 
 def _vertices(values: np.ndarray, bounds: bool = False) -> Stream:

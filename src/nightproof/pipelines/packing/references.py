@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from nightproof.scenes.nodes import SCREEN_COVERAGE
+
 REFERENCES = (
     ("accessors/*/bufferView", "bufferViews"),
     ("accessors/*/sparse/indices/bufferView", "bufferViews"),
@@ -36,6 +38,7 @@ REFERENCES = (
     ("meshes/*/primitives/*/extensions/KHR_materials_variants/mappings/*/material", "materials"),
     ("nodes/*/mesh", "meshes"),
     ("nodes/*/extensions/EXT_mesh_gpu_instancing/attributes/*", "accessors"),
+    ("materials/*/extensions/MSFT_lod/ids/*", "materials"),
     ("skins/*/inverseBindMatrices", "accessors"),
     ("animations/*/samplers/*/input", "accessors"),
     ("animations/*/samplers/*/output", "accessors"),
@@ -87,7 +90,8 @@ UNDERSTOOD = frozenset(
 )
 """Extensions whose every reference to accessors, views, images, textures, samplers, materials and meshes is above.
 
-Nodes, scenes, skins, cameras, lights and animations are never renumbered: who refers to those needs no table.
+Nodes, scenes, skins, cameras, lights and animations are never renumbered: who refers to those needs no table (nodes
+that become instances do, and have one in `node_numbers`, with those that MSFT_lod names).
 """
 RENUMBERED = ("accessors", "bufferViews", "buffers", "images", "materials", "meshes", "samplers", "textures")
 POINTER = re.compile(r"/(?P<array>[A-Za-z]+)/(?P<index>0|[1-9][0-9]*)(?P<rest>/.*)?\Z")
@@ -181,9 +185,11 @@ def _animation_pointers(document: dict[str, Any]) -> tuple[list[Reference], dict
         text = str(holder[key])
         match = POINTER.match(text)
         array = match["array"] if match else ""
-        if match and array in RENUMBERED and int(match["index"]) < len(document.get(array, ())):
+        counted = array == "nodes" or array in RENUMBERED
+        there = match is not None and counted and int(match["index"]) < len(document.get(array, ()))
+        if there and array != "nodes":
             known.append(Reference(holder, key, array))
-        elif array in RENUMBERED or (array not in document and not text.startswith("/extensions/")):
+        elif (counted and not there) or (array not in document and not text.startswith("/extensions/")):
             strange[f"animation pointer {text!r:.40}"] = [int(n) for n in re.findall(r"\d{1,9}", text)]
     return known, strange
 
@@ -196,7 +202,7 @@ def _foreign(value: Any, place: str) -> Iterator[tuple[str, list[int]]]:
     if not isinstance(value, dict):
         return
     for name, item in value.items():
-        strange = [(f"{place}/extras", item)] if name == "extras" else []
+        strange = [(f"{place}/extras", _unexplained(item))] if name == "extras" else []
         if name == "extensions" and isinstance(item, dict):
             strange = [(f"{place}/{key}", inner) for key, inner in item.items() if key not in UNDERSTOOD]
             for key in item.keys() & UNDERSTOOD:
@@ -207,6 +213,13 @@ def _foreign(value: Any, place: str) -> Iterator[tuple[str, list[int]]]:
             numbers, pointers = _numbers(content)
             if numbers or pointers:
                 yield where, numbers
+
+
+def _unexplained(extras: Any) -> Any:
+    """Extras without what is known to hold no reference."""
+    if not isinstance(extras, dict):
+        return extras
+    return {key: value for key, value in extras.items() if key != SCREEN_COVERAGE}
 
 
 def _numbers(value: Any) -> tuple[list[int], bool]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.units import Part
@@ -24,13 +24,15 @@ from nightproof.scenes.gltf import parse_glb
 from nightproof.scenes.views import ViewSampler
 
 Array = np.ndarray
-VIEWS, SIDE_PX, SEED = 12, 512, 0x5EE
+VIEWS, SIDE_PX, SEED = 16, 512, 0x5EE
 CELLS = 160
 """Along a side of a view: one pixel of each cell is asked what it shows."""
-PIXELS = 6144
+PIXELS = 5120
 """Looked at in each view, at most, of those that show a surface."""
 EXPOSED = 48
 """Along a side: pixels from which the exposure follows."""
+LAYERS = 6
+"""Of surfaces in front of each other that are told apart, where one shows through another."""
 SURFACE = 0.01
 """Coverage from which a pixel shows a surface."""
 EQUAL_DB = 99.0
@@ -55,8 +57,8 @@ class _View:
     camera: Camera
     places: Int[Array, "n 2"]
     """Columns and rows of the chosen pixels."""
-    instance: Int[Array, "n"]
-    """What each pixel's centre shows; −1: nothing."""
+    instances: Int[Array, "layers n"]
+    """What each pixel's centre shows, what shows through that, and so on; −1: nothing."""
     exposure: float
     shown: Shown
 
@@ -68,6 +70,9 @@ class Sight:
         """`sampler` makes square views of SIDE_PX; `rays` runs over the scene's triangles."""
         self._flat, self._threads = flat, threads
         self._previewer = Previewer(flat, threads)
+        materials = [flat.materials[instance.material] for instance in flat.instances]
+        self._clear = np.array([m.alpha_mode != "OPAQUE" or m.transmission > 0 for m in materials])
+        self._step_m = 1e-5 * flat.diagonal_m
         self._views = [self._view(sampler.view(SEED, index), index, rays) for index in range(VIEWS)]
 
     def look(self, data: bytes) -> Look:
@@ -107,9 +112,11 @@ class Sight:
         view, shown = self._views[number], after[number]
         old = view.shown if before is None else before[number]
         seen = view.shown.surface | shown.surface
-        told = seen & (view.instance >= 0)
         squared = ((old.color - shown.color) ** 2).mean(axis=-1)
-        errors = np.bincount(view.instance[told], squared[told], minlength=len(self._flat.instances))
+        errors = np.zeros(len(self._flat.instances))
+        for instance in view.instances:  # what shines through may be as much to blame as what it shines through
+            told = seen & (instance >= 0)
+            errors += np.bincount(instance[told], squared[told], minlength=len(errors))
         parts: dict[Part, float] = defaultdict(float)
         materials: dict[int, float] = defaultdict(float)
         for index in np.flatnonzero(errors):
@@ -131,25 +138,39 @@ class Sight:
         }
 
     def _view(self, camera: Camera, number: int, rays: RayCaster) -> _View:
-        places, instance = self._chosen(camera, number, rays)
+        places, instances = self._chosen(camera, number, rays)
         few = _spread(EXPOSED, np.random.default_rng((SEED, number, 1)))
         exposure = auto_exposure([self._previewer.pixels(camera, few).color])
         shown = _shown(self._previewer.pixels(camera, places), exposure)
-        return _View(camera, places, instance, exposure, shown)
+        return _View(camera, places, instances, exposure, shown)
 
-    def _chosen(self, camera: Camera, number: int, rays: RayCaster) -> tuple[Int[Array, "n 2"], Int[Array, "n"]]:
-        """Pixels on and right beside surfaces, and what their centres show."""
+    def _chosen(self, camera: Camera, number: int, rays: RayCaster) -> tuple[Int[Array, "n 2"], Int[Array, "layers n"]]:
+        """Pixels on and right beside surfaces, and what their centres show and show through."""
         random = np.random.default_rng((SEED, number))
         places = _spread(CELLS, random)
-        triangle = rays.closest(*camera.rays(places + 0.5)).triangle
-        instance = np.where(triangle >= 0, self._flat.triangle_instance[np.maximum(triangle, 0)].astype(np.int64), -1)
-        near = np.pad((triangle >= 0).reshape(CELLS, CELLS), 1)
+        instances = self._layers(*camera.rays(places + 0.5), rays)
+        near = np.pad((instances[0] >= 0).reshape(CELLS, CELLS), 1)
         near = near[:-2] | near[1:-1] | near[2:]
         near = near[:, :-2] | near[:, 1:-1] | near[:, 2:]
         kept = np.flatnonzero(near)
         if len(kept) > PIXELS:
             kept = np.sort(random.choice(kept, PIXELS, replace=False))
-        return places[kept], instance[kept]
+        return places[kept], instances[:, kept]
+
+    def _layers(
+        self, origins: Float[Array, "n 3"], directions: Float[Array, "n 3"], rays: RayCaster
+    ) -> Int[Array, "layers n"]:
+        """Instances along rays, up to the first that nothing shows through."""
+        found = np.full((LAYERS, len(origins)), -1)
+        going, origins = np.arange(len(origins)), np.array(origins)
+        for layer in range(LAYERS):
+            hits = rays.closest(origins[going], directions[going])
+            met = hits.triangle >= 0
+            going, steps_m = going[met], hits.distance_m[met] + self._step_m
+            found[layer, going] = self._flat.triangle_instance[hits.triangle[met]]
+            origins[going] += directions[going] * steps_m[:, None]
+            going = going[self._clear[found[layer, going]]]
+        return found
 
 
 def squared_error(psnr_db: float) -> float:

@@ -90,6 +90,11 @@ class Shape:
         return np.ascontiguousarray(np.concatenate([values for values, _ in parts], axis=1), np.float32), weights
 
 
+def error_growth(level: int) -> float:
+    """How many times the finest level's error a coarser level of detail may add to it."""
+    return 2.0**level
+
+
 def slide_of(positions: Float32[Array, "v 3"], texcoords: Float32[Array, "v 2"], indices: UInt32[Array, "i"]) -> float:
     """Texture coordinates per unit of position, along the surface, on average."""
     corners, at = (

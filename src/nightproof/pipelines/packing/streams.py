@@ -131,7 +131,10 @@ def rotation(floats: np.ndarray) -> Stream:
 
 
 def is_rotation(floats: np.ndarray) -> bool:
-    return floats.ndim == 2 and floats.shape[1] == 4 and bool((np.abs((floats**2).sum(1) - 1) < UNIT_TOLERANCE).all())
+    if floats.ndim != 2 or floats.shape[1] != 4:
+        return False
+    with np.errstate(over="ignore"):
+        return bool((np.abs((floats**2).sum(1) - 1) < UNIT_TOLERANCE).all())
 
 
 def encoded(stream_rows: np.ndarray, mode: str, vertices: int) -> bytes:

@@ -63,6 +63,8 @@ class _Keys:
             if index >= self._draft.document.count("accessors"):
                 return None  # new, and shared from the start where it can be
             return canonical_json(item) + hashlib.sha256(self._draft.document.accessor(index).tobytes()).digest()
+        if array == "accessors" and "bufferView" in item and "sparse" not in item:
+            return self._accessor(index, item)
         if array == "bufferViews":
             return self._view(index, item)
         without_name = array == "meshes" and self._nameless
@@ -75,6 +77,11 @@ class _Keys:
             (stream.mode, stream.target, stream.vertices, stream.filtered.name, stream.filtered.plain.dtype.str)
         )
         return canonical_json(stream.described(accessor)) + kind.encode() + content
+
+    def _accessor(self, index: int, accessor: dict[str, Any]) -> bytes:
+        """By what it holds, wherever that lies: meshes that exporters wrote again and again become one unit."""
+        rest = {key: value for key, value in accessor.items() if key not in PLACED}
+        return canonical_json(rest) + hashlib.sha256(self._draft.document.accessor(index).tobytes()).digest()
 
     def _view(self, index: int, view: dict[str, Any]) -> bytes | None:
         """Of Draco's; others are read through accessors and images, and merged there."""

@@ -48,6 +48,10 @@ class Tolerances:
     def shape_of(self, part: Part) -> float:
         return self.of_part.get(part, self.shape_px)
 
+    def spent(self, part: Part) -> bool:
+        """Whether there is nothing left that a part could lose less of."""
+        return self.shape_of(part) == 0 and self.more_bits.get(part, 0) >= MOST_MORE_BITS
+
     def with_shape(self, part: Part, factor: float) -> Tolerances:
         """The surface of a part may move less."""
         less = self.shape_of(part) * factor
@@ -55,7 +59,7 @@ class Tolerances:
 
     def with_bits(self, part: Part, factor: float) -> Tolerances:
         """Finer grids: a bit is a quarter of the squared error."""
-        more = self.more_bits.get(part, 0) + max(1, math.ceil(-math.log(factor, 4)))
+        more = self.more_bits.get(part, 0) + max(2, math.ceil(-math.log(factor, 4)))
         return replace(self, more_bits={**self.more_bits, part: min(MOST_MORE_BITS, more)})
 
     def with_image(self, image: int, asked: Asked) -> Tolerances:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.references import UNDERSTOOD
 
@@ -87,6 +89,7 @@ def _free(draft: Draft, places: list[Place], uses: Counter[int]) -> bool:
         and "POSITION" in places[0].value["attributes"]
         and len(counts) == 1
         and all(uses[index] == times and index not in draft.survey.pinned for index, times in inside.items())
+        and all(np.isfinite(draft.document.floats(index)).all() for index in inside)  # else no grid holds them
     )
 
 
