@@ -188,11 +188,14 @@ class Packer:
 
     def _last(self, made: Making, tolerances: Tolerances, least_psnr_db: float) -> PackedFile | None:
         """What is left to try where no tightening was enough."""
-        more_db = max(0.0, least_psnr_db - LEAST_PSNR_DB)
-        untouched = self._untouched(tolerances) if more_db else None  # while images under this loss are at hand
-        _, careful = made(CAREFUL.stricter(more_db), self._seen)
+        more_db = least_psnr_db - LEAST_PSNR_DB
+        if more_db <= 0:
+            _, careful = made(CAREFUL, self._seen)
+            return _smaller(None, careful, self._judge, least_psnr_db)
+        untouched = self._untouched(tolerances)  # while images under this loss are at hand
+        _, careful = made(replace(CAREFUL.stricter(more_db), more_bits=tolerances.more_bits), self._seen)
         found = _smaller(None, careful, self._judge, least_psnr_db)
-        return _smaller(found, untouched, self._judge, least_psnr_db) if untouched else found
+        return _smaller(found, untouched, self._judge, least_psnr_db)
 
     def _untouched(self, tolerances: Tolerances) -> Candidate:
         """With every vertex as it came: where more is asked than usual, even grids may show."""
