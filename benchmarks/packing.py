@@ -1,6 +1,7 @@
 """Packing every scene in a folder: bytes, CPU-seconds, and how far pictures of the packed file are from the input's.
 
     python benchmarks/packing.py [FOLDER] [--views 4] [--gltf-transform PATH] [--only NAME ...] [--json FILE]
+        [--target-psnr DB] [--target-bytes N] [--texture-format avif]
 
 `--views` shows that many random views before and after, as a real-time viewer lights them (previews of 512², studio
 light; no noise, so what differs is what packing did), and prints the PSNR over the pixels that show a surface. Packing
@@ -23,7 +24,9 @@ import numpy as np
 
 from nightproof.errors import NightproofError
 from nightproof.kernels.rays import RayCaster
-from nightproof.pipelines.packing.pack import pack
+from nightproof.pipelines.packing.aims import Aim, packed_for
+from nightproof.pipelines.packing.coders import CODERS, coder_named
+from nightproof.pipelines.packing.pack import USUAL_DB, Packer
 from nightproof.rendering.display import auto_exposure, to_display
 from nightproof.rendering.preview import Previewer
 from nightproof.scenes.environment import named_environment
@@ -45,6 +48,9 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=0)
     parser.add_argument("--gltf-transform", type=Path)
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--target-psnr", type=float, default=USUAL_DB)
+    parser.add_argument("--target-bytes", type=int)
+    parser.add_argument("--texture-format", choices=CODERS, default="webp")
     parser.add_argument("--json", type=Path, help="write the rows here as well")
     parser.add_argument("--pictures", type=Path, help="write before | after | 8 × difference of every view here")
     asked = parser.parse_args()
@@ -64,7 +70,8 @@ def row(path: Path, asked: argparse.Namespace) -> dict:
     begin = time.process_time()
     document = load_gltf(path)
     flat = flatten(document, studio)
-    packed = pack(document, flat=flat)
+    aim = Aim(asked.target_psnr, asked.target_bytes, coder_named(asked.texture_format))
+    packed = packed_for(Packer(document, flat=flat, coder=aim.coder), aim, lambda *_: None)
     seconds = time.process_time() - begin
     found = {"scene": path.stem, "bytes_in": path.stat().st_size, "bytes_out": len(packed.data), "cpu_seconds": seconds}
     found |= {"steps": packed.steps, "notes": packed.notes, "least_db_own": min(packed.psnr_db, default=None)}

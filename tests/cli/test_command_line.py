@@ -170,6 +170,19 @@ def test_a_file_cut_short_is_refused_as_one_object(tmp_path, kept):
     assert "Traceback" not in done.stderr and not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "options", [("--target-bytes", "bananas"), ("--target-psnr", "61"), ("--target-psnr", "32", "--pipeline", "baking")]
+)
+def test_a_target_that_cannot_be_meant_is_one_error_before_any_work(tmp_path, options):
+    (tmp_path / "cell.glb").write_bytes(cell())
+    done = nightproof("optimize", "cell.glb", "--out", "out", "--json", *options, cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert (
+        done.returncode == found["exit_code"] == 1 and found["error"]["type"] == "BadTarget" and found["error"]["hint"]
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_flipped_bits_are_refused_or_read_and_never_a_bug(tmp_path):
     """Reading, analysis and packing of many damaged files: each works, or says in a typed error why not."""
     whole = cell()

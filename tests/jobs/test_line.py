@@ -14,6 +14,7 @@ from nightproof.jobs import auditing, blobs, line, making
 from nightproof.jobs.asking import Wishes
 from nightproof.jobs.line import run_job
 from nightproof.jobs.store import JobStore
+from nightproof.pipelines.packing.aims import TooLargeStill
 from nightproof.records.audit import Certification, Page
 from nightproof.records.evidence import Testimony
 from nightproof.records.judgement import Judgement, Member
@@ -145,6 +146,23 @@ def test_every_single_write_may_fail_and_the_job_ends_as_if_nothing_had_happened
     assert failures > 2 * len(STEPS)
     assert {step for _, step in committed(fire)} == set(STEPS)
     assert whole(fire)["asset.glb"] == expected["asset.glb"]
+
+
+def test_a_size_is_kept_or_there_is_no_asset_and_the_report_of_the_job_says_what_was_asked(tmp_path, scene):
+    job(scene, tmp_path / "usual")
+    size = len(whole(tmp_path / "usual")["asset.glb"])
+    for wanted in (100, size):
+        folder = tmp_path / str(wanted)
+        wishes = Wishes(policy="draft", target_bytes=wanted)
+        if wanted == size:
+            done = run_job(scene, folder / "out", wishes, store=folder / "store", threads=1)
+            assert done.route.pipeline == "packing" and done.asset.main.size_bytes <= wanted
+            assert done.route.parameters["target_bytes"] == wanted
+            assert b"target_bytes" in whole(folder)["job.json"]
+        else:
+            with pytest.raises(TooLargeStill):
+                run_job(scene, folder / "out", wishes, store=folder / "store", threads=1)
+            assert not whole(folder)
 
 
 def test_a_database_on_a_full_disk_is_a_typed_error_and_the_next_run_carries_on(tmp_path, scene, monkeypatch):

@@ -43,6 +43,29 @@ def optimize(
             help="What a bake writes: A, for every viewer; B, materials and a lightmap; C, light that turns with you.",
         ),
     ] = "A",
+    target_psnr: Annotated[
+        float | None,
+        typer.Option(
+            "--target-psnr",
+            metavar="DB",
+            help="Packing keeps every view it looks at that near, 20 to 60 dB; 40 without. Below the policy's "
+            "threshold (30, 35, 38 dB) the asset may end without a certificate.",
+        ),
+    ] = None,
+    target_bytes: Annotated[
+        str | None,
+        typer.Option(
+            "--target-bytes",
+            metavar="SIZE",
+            help="The asset is no larger: 2MB, 500kB, 1_000_000. The best PSNR, up to --target-psnr, that fits.",
+        ),
+    ] = None,
+    texture_format: Annotated[
+        Literal["webp", "avif"],
+        typer.Option(
+            "--texture-format", help="How packing writes textures; avif is smaller, slower, and for recent viewers."
+        ),
+    ] = "webp",
     lods: Annotated[
         int,
         typer.Option(
@@ -67,13 +90,15 @@ def optimize(
 
     Writes asset.glb, certificate.json, report.html and job.json below --out, and for --outputs B and C files of their
     own beside asset.glb, which is the one that is measured. Stopped at any time, the same command
-    carries on where it was. Exit code 0: done and certified; 3: done, but not certified.
+    carries on where it was. Exit code 0: done and certified; 3: done, but not certified. What only packing can aim at
+    (--target-psnr, --target-bytes, --texture-format) chooses packing; a size that it cannot reach leaves no asset.
 
     Example: nightproof optimize room.glb --out room/ --policy draft
     """
     from nightproof.cli.progress import progress_for
     from nightproof.jobs.asking import Wishes, parse_deadline
     from nightproof.jobs.line import run_job
+    from nightproof.jobs.targets import parse_bytes
 
     wishes = Wishes(
         policy=policy,
@@ -81,6 +106,9 @@ def optimize(
         environment=environment,
         scene=choice,
         outputs=outputs,
+        target_psnr_db=target_psnr,
+        target_bytes=None if target_bytes is None else parse_bytes(target_bytes),
+        texture_format=texture_format,
         lods=lods,
         seed=seed,
         deadline_h=parse_deadline(deadline),

@@ -9,6 +9,7 @@ from pathlib import Path
 from nightproof import __version__
 from nightproof.errors import NightproofError
 from nightproof.jobs.blobs import given_file_sha256
+from nightproof.jobs.targets import require_sensible
 from nightproof.records.request import Request
 from nightproof.scenes.environment import NAMED_ENVIRONMENTS
 
@@ -32,11 +33,18 @@ class Wishes:
     scene: str | None = None
     """Number or name, of a file with several."""
     outputs: str = "A"
+    target_psnr_db: float | None = None
+    """Of every view that packing looks at; None: what is usual."""
+    target_bytes: int | None = None
+    texture_format: str = "webp"
     lods: int = 0
     seed: int = 0
     deadline_h: float = 24.0
     region: str = "eu-central"
     prices: Path | None = None
+
+    def __post_init__(self) -> None:
+        require_sensible(self)
 
     def request(self, source_sha256: str) -> Request:
         """These wishes for that source. Files are named by their content."""
@@ -50,6 +58,9 @@ class Wishes:
             environment=environment_name(self.environment),
             scene=self.scene or "",
             outputs=self.outputs,
+            target_psnr_db=None if self.target_psnr_db is None else float(self.target_psnr_db),
+            target_bytes=self.target_bytes,
+            texture_format=self.texture_format,
             lods=self.lods,
             seed=self.seed,
             deadline_h=self.deadline_h,

@@ -44,9 +44,12 @@ class Finished:
     judgement: Judgement
 
     def outcome(self) -> Outcome | None:
-        """Foretold against measured; None where either says nothing."""
+        """Foretold against measured; None where either says nothing, or what was made was made to order."""
         from nightproof.optimizer.outcomes import Outcome, place_of
+        from nightproof.pipelines.packing.aims import PARAMETERS
 
+        if PARAMETERS & set(self.route.parameters):
+            return None
         told = known_pipelines()[self.route.pipeline].estimate(self.scene, self.analysis)
         means = {row.metric: row.mean for row in self.judgement.aggregates}
         ssim, psnr_db = means.get("ssim"), means.get("psnr")

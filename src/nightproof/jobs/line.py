@@ -25,6 +25,7 @@ from nightproof.jobs.reporting import make_page
 from nightproof.jobs.routing import choose_route
 from nightproof.jobs.steps import Steps
 from nightproof.jobs.store import JobStore
+from nightproof.jobs.targets import aimed
 from nightproof.pipelines.pipeline import Progress, Source, silent
 from nightproof.records.analysis import Analysis
 from nightproof.records.audit import Audit, Certification, Page
@@ -65,6 +66,7 @@ def run_job(
 
     Raises:
         UnusableInput: the scene cannot be read.
+        TooLargeStill: nothing that packing makes is as small as was asked; there is no asset then.
         AuditDisagreement: the independent renderer sees another picture.
         StorageFailed: the disk is full or a folder is not writable; finished steps are kept.
     """
@@ -157,7 +159,7 @@ def _shown(source: Source, wishes: Wishes) -> int | None:
 def _route(scene: Scene, analysis: Analysis, store: Path, wishes: Wishes) -> Route:
     from nightproof.trust.policy import named_policy
 
-    route = choose_route(scene, analysis, store, wishes.pipeline)
+    route = aimed(choose_route(scene, analysis, store, wishes.pipeline), wishes)
     # A bake aims at the pictures that verifiers will take.
     side_px = named_policy(wishes.policy).image_px
     asked: dict[str, float | str] = {"outputs": wishes.outputs, "policy": wishes.policy}

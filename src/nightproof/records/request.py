@@ -28,6 +28,12 @@ class Request(Record):
     """Number or name of the scene to show; "" for the one that the file names."""
     outputs: str
     """What a bake writes, e.g. `A,B`; A is the portable one, always there."""
+    target_psnr_db: float | None
+    """What packing aims at; none: its usual."""
+    target_bytes: int | None
+    """What the asset may take; none: whatever it takes."""
+    texture_format: str
+    """`webp` or `avif`, of what packing writes with loss."""
     lods: int
     """How many coarser levels of detail packing may add to a mesh; 0 for none."""
     seed: int

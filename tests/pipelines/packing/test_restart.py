@@ -18,7 +18,8 @@ from PIL import Image
 from nightproof.pipelines.packing.pack import pack
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_uses import TextureUse, image_uses
-from nightproof.pipelines.packing.textures import TextureCoder, Work, encode_texture
+from nightproof.pipelines.packing.texture_work import Work
+from nightproof.pipelines.packing.textures import TextureCoder, encode_texture
 from nightproof.scenes.gltf import parse_glb, write_glb
 
 TEXTURES, SIDE = 6, 192

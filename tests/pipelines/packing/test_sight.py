@@ -15,7 +15,8 @@ from nightproof.pipelines.packing.sight import SIDE_PX, Sight
 from nightproof.pipelines.packing.simplify import Shape, shared_places, simplified
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_uses import TextureUse
-from nightproof.pipelines.packing.textures import Work, encode_texture
+from nightproof.pipelines.packing.texture_work import Work
+from nightproof.pipelines.packing.textures import encode_texture
 from nightproof.pipelines.packing.tolerances import Tolerances
 from nightproof.scenes.environment import named_environment
 from nightproof.scenes.flatten import flatten

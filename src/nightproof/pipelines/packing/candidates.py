@@ -80,7 +80,7 @@ def candidates(
     def told(done: float) -> None:
         progress(0.7 * done, "textures")
 
-    images = recode_images(textured, encoder, seen.textures, tolerances.of_image, told)
+    images = recode_images(textured, encoder, seen.textures, tolerances, told)
     names = ("textures",) if images else ()
     sizes = texture_sizes(textured)
     leeways, coarser = leeways_of(document, tolerances, seen), TRIED_LEVELS if levels else 0

@@ -11,22 +11,29 @@ from functools import cached_property
 
 import numpy as np
 
+from nightproof.pipelines.packing.coders import Coder
 from nightproof.pipelines.packing.picture import Picture, Rounding
 from nightproof.pipelines.packing.pixels import reread, webp
 from nightproof.pipelines.packing.texture_loss import Measured, measured
 from nightproof.pipelines.packing.texture_uses import TextureUse
 
 Array = np.ndarray
-SEARCHING, KEPT = 2, 6
-"""How hard the lossy coder tries at samples and at what is kept."""
-KEPT_WITH_ALPHA = 4
-"""6 would take ten times as long over it, for a per mille."""
 EXACT_SEARCHING, EXACT_KEPT = (2, 40), (4, 80)
-"""Likewise the lossless coder, and its own quality, which is effort as well."""
+"""How hard the lossless coder tries at samples and at what is kept: method and quality, which is effort as well."""
 
 STEPS, SPARING_STEPS, NORMAL_STEP = (11, 9, 7, 5, 3), (9, 5, 3), 7
 """That values are rounded to before they are coded without loss, odd so that none is half-way; sparing what is smooth;
 and the largest of normals: flattened grain changes what is mirrored."""
+
+
+@dataclass
+class Known:
+    """Of an image at one size, whatever may be lost of it."""
+
+    lossy: dict[int, tuple[bytes, Measured]] = field(default_factory=dict)
+    lossy_sample: dict[int, tuple[int, Measured]] = field(default_factory=dict)
+    exact_bytes: dict[Rounding, float] = field(default_factory=dict)
+    rounded: dict[tuple[Rounding, bool], Measured] = field(default_factory=dict)
 
 
 @dataclass
@@ -36,12 +43,10 @@ class Codings:
     make: Callable[[], Picture]
     """Its texels, whenever they are asked for."""
     use: TextureUse
+    coder: Coder
     slack_db: float
     """How far it stays from what may be lost by halving."""
-    _lossy: dict[int, tuple[bytes, Measured]] = field(default_factory=dict)
-    _lossy_sample: dict[int, tuple[int, Measured]] = field(default_factory=dict)
-    _exact_bytes: dict[Rounding, float] = field(default_factory=dict)
-    _rounded: dict[tuple[Rounding, bool], Measured] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
 
     @cached_property
     def picture(self) -> Picture:
@@ -56,19 +61,19 @@ class Codings:
         self.__dict__.pop("picture", None)
 
     def lossy(self, quality: int) -> tuple[bytes, Measured]:
-        if quality not in self._lossy:
-            pixels = self.picture.pixels
-            method = KEPT if pixels.shape[2] == 3 else KEPT_WITH_ALPHA
-            data = webp(pixels, lossless=False, quality=quality, method=method)
-            self._lossy[quality] = data, self._measured(self.picture, data)
-        return self._lossy[quality]
+        known = self.known.lossy
+        if quality not in known:
+            data = self.coder.encode(self.picture.pixels, quality, thorough=True)
+            known[quality] = data, self._measured(self.picture, data)
+        return known[quality]
 
     def lossy_sample(self, quality: int) -> tuple[int, Measured]:
         """Bytes of the sample, and what it loses."""
-        if quality not in self._lossy_sample:
-            data = webp(self.sample.pixels, lossless=False, quality=quality, method=SEARCHING)
-            self._lossy_sample[quality] = len(data), self._measured(self.sample, data)
-        return self._lossy_sample[quality]
+        known = self.known.lossy_sample
+        if quality not in known:
+            data = self.coder.encode(self.sample.pixels, quality, thorough=False)
+            known[quality] = len(data), self._measured(self.sample, data)
+        return known[quality]
 
     def exact(self, way: Rounding) -> bytes:
         """Without loss, after rounding. Chroma is not halved, which normals can't bear."""
@@ -77,18 +82,18 @@ class Codings:
 
     def exact_bytes(self, way: Rounding) -> float:
         """What `exact` would take, by the sample."""
-        if way not in self._exact_bytes:
+        if way not in self.known.exact_bytes:
             method, quality = EXACT_SEARCHING
             data = webp(self._round(self.sample, way), lossless=True, quality=quality, method=method)
-            self._exact_bytes[way] = len(data) * self.sample.parts
-        return self._exact_bytes[way]
+            self.known.exact_bytes[way] = len(data) * self.sample.parts
+        return self.known.exact_bytes[way]
 
     def rounded(self, way: Rounding, *, whole: bool) -> Measured:
         """What rounding loses of the picture, or of its sample."""
-        if (way, whole) not in self._rounded:
+        if (way, whole) not in self.known.rounded:
             picture = self.picture if whole else self.sample
-            self._rounded[way, whole] = measured(picture, self._round(picture, way), self.use, rounded=True)
-        return self._rounded[way, whole]
+            self.known.rounded[way, whole] = measured(picture, self._round(picture, way), self.use, rounded=True)
+        return self.known.rounded[way, whole]
 
     @property
     def roundings(self) -> list[list[Rounding]]:

@@ -79,7 +79,7 @@ class Judge:
             if factor > ALIKE:
                 continue
             if kind == "image":
-                tighter = tighter.with_image(key, _next_of(made.images[key], factor))
+                tighter = tighter.with_image(key, _next_of(made.images[key], factor, tolerances.of_image.get(key)))
                 continue
             simplified, again = key in made.simplified, tolerances.tightened(key)
             if again and claims[kind, key].options[0].bytes < little:
@@ -147,8 +147,9 @@ class Judge:
         return known
 
 
-def _next_of(found: Encoded, factor: float) -> Asked:
-    return Asked(round(found.kept_db - 10 * math.log10(factor), 1), round(found.kept_db, 1), found.quality)
+def _next_of(found: Encoded, factor: float, asked: Asked | None) -> Asked:
+    stricter_db = round(found.kept_db - 10 * math.log10(factor), 1)
+    return Asked(stricter_db, round(found.kept_db, 1), (*(asked.had if asked else ()), *found.had))
 
 
 def _pixels(data: bytes) -> Array:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.candidates import NOT_SEEN, Candidate, Made, Progress, Seen, candidates
+from nightproof.pipelines.packing.coders import WEBP, Coder
 from nightproof.pipelines.packing.covered import packed_cells
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.judge import Judge
@@ -28,8 +30,9 @@ from nightproof.scenes.gltf import GltfDocument, parse_glb, write_glb
 from nightproof.scenes.nodes import LOD
 from nightproof.scenes.views import ViewSampler
 
-LEAST_PSNR_DB = 40.3
-"""In every view that is looked at: 40 dB with a margin, since others look elsewhere."""
+USUAL_DB, MARGIN_DB = 40.0, 0.3
+LEAST_PSNR_DB = USUAL_DB + MARGIN_DB
+"""In every view that is looked at: with a margin, since others look elsewhere."""
 CAREFUL = Tolerances(shape_px=0.0)
 """What is tried where no tightening was enough: every triangle, and textures as where nothing is looked at."""
 TOO_GOOD_DB, AIMED_DB, STEPS_BACK = 0.5, 0.2, 2
@@ -39,6 +42,8 @@ WORTHWHILE = 0.99
 NO_LEVELS = "No coarser levels of detail: no mesh of the packed file is large and plain enough."
 ROUNDS = 8
 """How often tolerances are tightened before the input is given back."""
+Making = Callable[[Tolerances, Seen], tuple[Made, Candidate]]
+"""What was made under some tolerances, and the smallest of it."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ def pack(
     flat: FlatScene | None = None,
     threads: int = 1,
     cache: Path | None = None,
+    coder: Coder = WEBP,
     tolerances: Tolerances | None = None,
     least_psnr_db: float = LEAST_PSNR_DB,
     levels: int = 0,
@@ -68,110 +74,163 @@ def pack(
         flat: the document as it is shown, in the light it is shown in. With it textures shrink to what is seen, meshes
             are simplified, and the result is looked at: every view keeps `least_psnr_db`. Without it, sizes and
             triangles stay.
+        coder: of textures.
         levels: of detail, coarser than what is shown otherwise, that every large mesh may get besides, if `flat` is
             given. Which way is the smallest is decided without them.
     """
-    original = document.file_bytes or _as_glb(document)
-    looked_at = flat is not None and len(flat.triangles) > 0
-    tolerances = tolerances or Tolerances(loss=LOOKED_AT if looked_at else Loss())
-    encoders: dict[Loss, Encoder] = {}
-    asked = LevelsAsked(levels, flat.environment, threads) if levels and flat is not None else None
-    tried: dict[bytes, Callable[[], Candidate]] = {}
-
-    def made(tolerances: Tolerances, seen: Seen) -> tuple[Made, Candidate]:
-        encoder = encoders.setdefault(tolerances.loss, Encoder(tolerances.loss, threads, cache))
-        ways = candidates(document, encoder, tolerances, seen, progress)
-        best = _smallest(original, ways)
-        if asked and best in ways.ways:
-            number = ways.ways.index(best)
-            tried[best.data] = lambda: candidates(document, encoder, tolerances, seen, progress, asked).ways[number]
-        return replace(ways, ways=()), best  # the bytes of the others are held no longer
-
-    try:
-        document = well_shaped(document)
-        if flat is None or not looked_at:
-            _, best = made(tolerances, NOT_SEEN)
-            found = PackedFile(best.data, best.steps, best.notes)
-        else:
-            shown = _as_far_as_nothing_shows(document, flat, made, tolerances, least_psnr_db, threads)
-            found = shown or PackedFile(original, (), ("Left as it is: every smaller file showed.",))
-            if levels:
-                found = _with_levels(found, tried.get(found.data))
-    except (NotUnderstood, BrokenScene) as reason:
-        return PackedFile(original, (), (f"Left as it is: {reason}.",))
-    if found.steps and not _opens(found.data):
-        return PackedFile(original, (), ("Left as it is: the packed file did not open.",))
-    return found
+    packer = Packer(document, flat=flat, threads=threads, cache=cache, coder=coder, levels=levels)
+    return packer.packed(tolerances or packer.usual, least_psnr_db, progress)
 
 
-def _as_far_as_nothing_shows(
-    document: GltfDocument,
-    flat: FlatScene,
-    made: Callable[[Tolerances, Seen], tuple[Made, Candidate]],
-    tolerances: Tolerances,
-    least_psnr_db: float,
-    threads: int,
-) -> PackedFile | None:
-    """None where everything smaller showed."""
-    rays = RayCaster(flat.positions, flat.triangles, threads)
-    sampler = ViewSampler(flat, rays, SIDE_PX, SIDE_PX)
-    nearness = nearness_of(flat, sampler, rays)
-    draft = Draft.of(document)
-    texels = {each.image: each.pixels for each in flat.textures if each.image >= 0 and each.pixels.dtype == np.uint8}
-    textures = SeenTextures(spare_texels(draft, nearness), packed_cells(draft), texels)
-    seen = Seen(textures, nearness.units_per_px())
+class Packer:
+    """Packs one document as often as it takes under other tolerances; what was measured of it is kept and changes
+    nothing of what is made."""
 
-    def remake(tolerances: Tolerances) -> Candidate:
-        return made(tolerances, seen)[1]
+    def __init__(
+        self,
+        document: GltfDocument,
+        *,
+        flat: FlatScene | None = None,
+        threads: int = 1,
+        cache: Path | None = None,
+        coder: Coder = WEBP,
+        levels: int = 0,
+    ) -> None:
+        self.document = document
+        self.original = document.file_bytes or _as_glb(document)
+        self._flat = flat if flat is not None and len(flat.triangles) > 0 else None
+        self._threads = threads
+        self._encoder = Encoder(threads, cache, coder)
+        self._levels = LevelsAsked(levels, flat.environment, threads) if levels and flat is not None else None
 
-    ways, best = made(tolerances, seen)
-    if not best.steps:
-        return PackedFile(best.data, (), best.notes)
-    judge = Judge(flat, sampler, rays, threads)
-    del rays, sampler, draft  # as large as the scene, and asked no more
-    look, psnr_db = judge.look(best.data)
-    for rounds in range(ROUNDS + 1):
-        if min(psnr_db) >= least_psnr_db:
-            found = PackedFile(best.data, best.steps, best.notes, psnr_db)
-            return _nearer(found, tolerances, remake, judge, least_psnr_db)
-        tighter = judge.tightened(tolerances, look, ways, least_psnr_db, rounds)
-        if tighter == tolerances or rounds == ROUNDS:
-            break
-        before = best.data
-        ways, best = made(tighter, seen)
+    @property
+    def usual(self) -> Tolerances:
+        """Of LEAST_PSNR_DB."""
+        return Tolerances(loss=Loss() if self._flat is None else LOOKED_AT)
+
+    def packed(self, tolerances: Tolerances, least_psnr_db: float, progress: Progress) -> PackedFile:
+        """The smallest within `tolerances` that keeps every view; the input where nothing smaller does."""
+        tried: dict[bytes, Callable[[], Candidate]] = {}
+
+        def made(tolerances: Tolerances, seen: Seen) -> tuple[Made, Candidate]:
+            ways = self._ways(tolerances, seen, progress)
+            best = _smallest(self.original, ways)
+            if self._levels and best in ways.ways:
+                number = ways.ways.index(best)
+                tried[best.data] = lambda: self._ways(tolerances, seen, progress, self._levels).ways[number]
+            return replace(ways, ways=()), best  # the bytes of the others are held no longer
+
+        try:
+            if self._flat is None:
+                _, best = made(tolerances, NOT_SEEN)
+                found = PackedFile(best.data, best.steps, best.notes)
+            else:
+                shown = self._as_far_as_nothing_shows(made, tolerances, least_psnr_db)
+                found = shown or self._as_it_came("every smaller file showed")
+                if self._levels:
+                    found = _with_levels(found, tried.get(found.data))
+        except (NotUnderstood, BrokenScene) as reason:
+            return self._as_it_came(str(reason))
+        if found.steps and not _opens(found.data):
+            return self._as_it_came("the packed file did not open")
+        return found
+
+    def _as_it_came(self, reason: str) -> PackedFile:
+        return PackedFile(self.original, (), (f"Left as it is: {reason}.",))
+
+    def _ways(self, tolerances: Tolerances, seen: Seen, progress: Progress, levels: LevelsAsked | None = None) -> Made:
+        return candidates(self._shaped, self._encoder, tolerances, seen, progress, levels)
+
+    @cached_property
+    def _shaped(self) -> GltfDocument:
+        """Raises BrokenScene."""
+        return well_shaped(self.document)
+
+    @cached_property
+    def _views(self) -> tuple[ViewSampler, RayCaster]:
+        assert self._flat is not None
+        rays = RayCaster(self._flat.positions, self._flat.triangles, self._threads)
+        return ViewSampler(self._flat, rays, SIDE_PX, SIDE_PX), rays
+
+    @cached_property
+    def _seen(self) -> Seen:
+        assert self._flat is not None
+        nearness, draft = nearness_of(self._flat, *self._views), Draft.of(self._shaped)
+        textures = SeenTextures(spare_texels(draft, nearness), packed_cells(draft), _texels(self._flat))
+        return Seen(textures, nearness.units_per_px())
+
+    @cached_property
+    def _judge(self) -> Judge:
+        assert self._flat is not None
+        judge = Judge(self._flat, *self._views, self._threads)
+        del self._views  # as large as the scene, and asked no more
+        return judge
+
+    def _as_far_as_nothing_shows(self, made: Making, tolerances: Tolerances, least_psnr_db: float) -> PackedFile | None:
+        """None where everything smaller showed."""
+        seen = self._seen
+        ways, best = made(tolerances, seen)
         if not best.steps:
-            break
-        if best.data == before:  # no step made anything else of it
-            tolerances = tighter.at_once(tolerances)
-            continue
-        tolerances = tighter
-        look, psnr_db = judge.look(best.data)
-    return _smaller(None, remake(CAREFUL), judge, least_psnr_db)
+            return PackedFile(best.data, (), best.notes)
+        look, psnr_db = self._judge.look(best.data)
+        for rounds in range(ROUNDS + 1):
+            if min(psnr_db) >= least_psnr_db:
+                found = PackedFile(best.data, best.steps, best.notes, psnr_db)
+                return self._nearer(found, ways, made, tolerances, least_psnr_db)
+            tighter = self._judge.tightened(tolerances, look, ways, least_psnr_db, rounds)
+            if tighter == tolerances or rounds == ROUNDS:
+                break
+            before = best.data
+            ways, best = made(tighter, seen)
+            if not best.steps:
+                break
+            if best.data == before:  # no step made anything else of it
+                tolerances = tighter.at_once(tolerances)
+                continue
+            tolerances = tighter
+            look, psnr_db = self._judge.look(best.data)
+        return self._last(made, tolerances, least_psnr_db)
+
+    def _nearer(
+        self, found: PackedFile, ways: Made, made: Making, tolerances: Tolerances, least_psnr_db: float
+    ) -> PackedFile:
+        """Where tightening went too far, back as far as that foretells is enough."""
+        part = 1.0
+        for _ in range(STEPS_BACK):
+            spare_db = min(found.psnr_db) - least_psnr_db
+            looser = tolerances.looser(part * (spare_db - AIMED_DB), ways.images)
+            if spare_db < TOO_GOOD_DB or not looser.of_image:
+                break
+            ways, other = made(looser, self._seen)
+            if not other.steps or len(other.data) > WORTHWHILE * len(found.data):
+                break
+            _, psnr_db = self._judge.look(other.data)
+            if min(psnr_db) >= least_psnr_db:
+                found, tolerances = PackedFile(other.data, other.steps, other.notes, psnr_db), looser
+            else:
+                part /= 2
+        return found
+
+    def _last(self, made: Making, tolerances: Tolerances, least_psnr_db: float) -> PackedFile | None:
+        """What is left to try where no tightening was enough."""
+        more_db = least_psnr_db - LEAST_PSNR_DB
+        if more_db <= 0:
+            _, careful = made(CAREFUL, self._seen)
+            return _smaller(None, careful, self._judge, least_psnr_db)
+        untouched = self._untouched(tolerances)  # while images under this loss are at hand
+        _, careful = made(replace(CAREFUL.stricter(more_db), more_bits=tolerances.more_bits), self._seen)
+        found = _smaller(None, careful, self._judge, least_psnr_db)
+        return _smaller(found, untouched, self._judge, least_psnr_db)
+
+    def _untouched(self, tolerances: Tolerances) -> Candidate:
+        """With every vertex as it came: where more is asked than usual, even grids may show."""
+        *_, plain = self._ways(tolerances, self._seen, lambda fraction, message: None).ways
+        return plain
 
 
-def _nearer(
-    found: PackedFile,
-    tolerances: Tolerances,
-    remake: Callable[[Tolerances], Candidate],
-    judge: Judge,
-    least_psnr_db: float,
-) -> PackedFile:
-    """Where tightening went too far, back as far as that foretells is enough."""
-    part = 1.0
-    for _ in range(STEPS_BACK):
-        spare_db = min(found.psnr_db) - least_psnr_db
-        looser = tolerances.looser(part * (spare_db - AIMED_DB))
-        if spare_db < TOO_GOOD_DB or looser == tolerances:
-            break
-        made = remake(looser)
-        if not made.steps or len(made.data) > WORTHWHILE * len(found.data):
-            break
-        _, psnr_db = judge.look(made.data)
-        if min(psnr_db) >= least_psnr_db:
-            found, tolerances = PackedFile(made.data, made.steps, made.notes, psnr_db), looser
-        else:
-            part /= 2
-    return found
+def _texels(flat: FlatScene) -> dict[int, np.ndarray]:
+    """Of the document's images that were decoded to be shown."""
+    return {each.image: each.pixels for each in flat.textures if each.image >= 0 and each.pixels.dtype == np.uint8}
 
 
 def _smaller(found: PackedFile | None, other: Candidate, judge: Judge, least_psnr_db: float) -> PackedFile | None:
@@ -184,8 +243,8 @@ def _smaller(found: PackedFile | None, other: Candidate, judge: Judge, least_psn
 
 def _with_levels(found: PackedFile, again: Callable[[], Candidate] | None) -> PackedFile:
     """The same file made again with coarser levels; a file that stays as it came gets none."""
-    made = again() if again else Candidate(found.data, ())
-    if LOD not in parse_glb(made.data).json.get("extensionsUsed", []):
+    made = again() if again else None
+    if made is None or LOD not in parse_glb(made.data).json.get("extensionsUsed", []):
         return replace(found, notes=(*found.notes, NO_LEVELS))
     return replace(found, data=made.data, steps=(*made.steps, "levels"), notes=made.notes)
 

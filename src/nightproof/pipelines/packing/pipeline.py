@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nightproof.pipelines.packing.pack import pack
+from nightproof.pipelines.packing.aims import aim_of, packed_for
+from nightproof.pipelines.packing.pack import Packer
 from nightproof.pipelines.pipeline import Made, Progress, Source, silent
 from nightproof.records.analysis import Analysis
 from nightproof.records.route import Estimate, Route, Unsuitable
@@ -46,8 +47,9 @@ class PackingPipeline:
     ) -> Made:
         """Nothing here is random: `seed` changes no byte."""
         cache = scratch / "textures"
-        levels = int(route.parameters.get("lods", 0))
-        packed = pack(source.document, flat=source.flat, threads=threads, cache=cache, levels=levels, progress=progress)
+        aim, levels = aim_of(route.parameters), int(route.parameters.get("lods", 0))
+        packer = Packer(source.document, flat=source.flat, threads=threads, cache=cache, coder=aim.coder, levels=levels)
+        packed = packed_for(packer, aim, progress)
         place = scratch / "asset.glb"
         partial = place.with_suffix(f".{os.getpid()}.part")
         scratch.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from nightproof.pipelines.packing.coders import CODERS, WEBP, Coder
+from nightproof.pipelines.packing.codings import Known
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.pixels import image_size
 from nightproof.pipelines.packing.texture_loss import Loss
@@ -18,10 +20,11 @@ from nightproof.pipelines.packing.texture_options import KeptBytes
 from nightproof.pipelines.packing.texture_uses import TextureUse, image_uses, sources
 from nightproof.pipelines.packing.texture_work import Asked, Encoded, Work
 from nightproof.pipelines.packing.textures import TextureCoder
-from nightproof.scenes.declared import declare
+from nightproof.pipelines.packing.tolerances import Tolerances
+from nightproof.scenes.declared import declare, withdraw
 from nightproof.scenes.gltf import sniff_mime
 
-WEBP = "EXT_texture_webp"
+EXTENSIONS = {coder.mime: coder.extension for coder in CODERS.values()}
 RECODED = ("image/png", "image/jpeg", "image/webp")
 
 
@@ -42,23 +45,26 @@ class Encoder:
     """Encodes the images of one document, each piece of work once, in as many threads as it is given; `cache` outlives
     the process."""
 
-    def __init__(self, loss: Loss, threads: int, cache: Path | None) -> None:
-        self._loss, self._threads, self._cache = loss, max(1, threads), cache
-        self._coders: dict[int, TextureCoder] | None = None
+    def __init__(self, threads: int, cache: Path | None, coder: Coder = WEBP) -> None:
+        self._threads, self._cache, self._coder = max(1, threads), cache, coder
+        self._loss: Loss | None = None
+        self._coders: dict[int, TextureCoder] = {}
         self._done: dict[tuple[int, Asked | None], Encoded] = {}
+        self._known: dict[int, dict[tuple[int, ...], Known]] = {}
 
     def encode(
         self,
         draft: Draft,
         seen: SeenTextures,
-        asked: Mapping[int, Asked],
+        tolerances: Tolerances,
         progress: Callable[[float], None],
     ) -> dict[int, Encoded]:
         """What became of the images that may change."""
-        if self._coders is None:
-            self._coders = self._made(draft, seen)
+        if self._loss != tolerances.loss:  # files under one loss at a time; what was measured of them stays
+            self._loss, self._done = tolerances.loss, {}
+            self._coders = self._made(draft, seen, tolerances.loss)
         coders = self._coders
-        each = {i: asked.get(i) for i in coders}
+        each = {i: tolerances.of_image.get(i) for i in coders}
         new = [i for i in coders if (i, each[i]) not in self._done]
         with ThreadPoolExecutor(self._threads) as pool:
             # What a thread of its own has freed stays its own: with one, memory was held that nobody used.
@@ -71,50 +77,60 @@ class Encoder:
 
     def options(self, image: int, asked: Asked | None) -> tuple[KeptBytes, ...]:
         """What else an image that was encoded might become."""
-        return self._coders[image].options(asked, self._done[image, asked]) if self._coders else ()
+        return self._coders[image].options(asked, self._done[image, asked])
 
-    def _made(self, draft: Draft, seen: SeenTextures) -> dict[int, TextureCoder]:
+    def _made(self, draft: Draft, seen: SeenTextures, loss: Loss) -> dict[int, TextureCoder]:
         document, survey = draft.document, draft.survey
         uses = image_uses(draft.json, survey.pinned, survey.frozen, lambda index: bytes(document.image(index)[0]))
-        return {
-            i: TextureCoder(
-                bytes(document.image(i)[0]), seen.work(i, uses[i]), self._loss, self._cache, seen.texels.get(i)
-            )
-            for i in sorted(uses)
-            if document.image(i)[1] in RECODED and _replaceable(draft.json, i)
-        }
+
+        def coder(image: int) -> TextureCoder:
+            data, work, known = bytes(document.image(image)[0]), seen.work(image, uses[image]), self._known
+            texels, mine = seen.texels.get(image), known.setdefault(image, {})
+            return TextureCoder(data, work, loss, self._cache, self._coder, texels, mine)
+
+        return {i: coder(i) for i in sorted(uses) if document.image(i)[1] in RECODED and _replaceable(draft.json, i)}
 
 
 def recode_images(
     draft: Draft,
     encoder: Encoder,
     seen: SeenTextures,
-    asked: Mapping[int, Asked],
+    tolerances: Tolerances,
     progress: Callable[[float], None],
 ) -> dict[int, Encoded]:
-    """Replace images by WebP where that is smaller; textures then name them through EXT_texture_webp. Returns what was
-    replaced."""
-    made = encoder.encode(draft, seen, asked, progress)
+    """Replace images by WebP or AVIF where that is smaller; textures then name them through their extensions. Returns
+    what was replaced."""
+    made = encoder.encode(draft, seen, tolerances, progress)
     smaller = {i: found for i, found in made.items() if found.data is not None}
-    draft.images.update({i: (found.data or b"", "image/webp") for i, found in smaller.items()})
-    _name_webp(draft)
+    files = {i: found.data or b"" for i, found in smaller.items()}
+    draft.images.update({i: (data, sniff_mime(data)) for i, data in files.items()})
+    _name_images(draft)
     return smaller
 
 
 def _replaceable(json: dict[str, Any], image: int) -> bool:
     """Whether every texture that shows the image offers no other."""
     using = [texture for texture in json.get("textures", []) if image in sources(texture)]
-    webp = [texture.get("extensions", {}).get(WEBP, {}).get("source") for texture in using]
+    webp = [texture.get("extensions", {}).get(WEBP.extension, {}).get("source") for texture in using]
     named = (texture.get("source", other) == image for texture, other in zip(using, webp, strict=True))
     return all(named) and all(len(sources(texture)) == 1 for texture in using)
 
 
-def _name_webp(draft: Draft) -> None:
-    for texture in draft.json.get("textures", []):
-        if texture.get("source") in draft.images:
-            texture.setdefault("extensions", {})[WEBP] = {"source": texture.pop("source")}
+def _name_images(draft: Draft) -> None:
+    textures = draft.json.get("textures", [])
+    for texture in textures:
+        offered = sources(texture)
+        if offered and offered[0] in draft.images:
+            named, wanted = texture.setdefault("extensions", {}), EXTENSIONS[draft.images[offered[0]][1]]
+            plain = {"source": texture.pop("source", None)}
+            if wanted not in named:
+                named[wanted] = named.pop(WEBP.extension, plain)
+    for _, mime in draft.images.values():
+        declare(draft.json, EXTENSIONS[mime], required=True)
+    used = {name for texture in textures for name in texture.get("extensions", {})}
+    if draft.images and WEBP.extension not in used:
+        withdraw(draft.json, WEBP.extension)
     if draft.images:
-        declare(draft.json, WEBP, required=True)
         draft.resurvey()
 
 

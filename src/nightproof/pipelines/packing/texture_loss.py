@@ -33,6 +33,20 @@ class Loss:
     grain_normal_rms_deg: float = 6.5
     grain_polished_normal_rms_deg: float = 1.2
 
+    def stricter(self, more_db: float) -> Loss:
+        """Every limit so many decibels of squared error less; looser where negative."""
+        turned = 10 ** (-more_db / 20)
+        return Loss(
+            self.color_psnr_db + more_db,
+            self.data_psnr_db + more_db,
+            self.normal_rms_deg * turned,
+            self.polished_normal_rms_deg * turned,
+            self.grain_color_psnr_db + more_db,
+            self.grain_data_psnr_db + more_db,
+            self.grain_normal_rms_deg * turned,
+            self.grain_polished_normal_rms_deg * turned,
+        )
+
     @property
     def of_grain(self) -> Loss:
         return replace(

@@ -7,11 +7,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from nightproof.pipelines.packing.codings import Codings
-from nightproof.pipelines.packing.quality import HIGHEST
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_work import Encoded
 
-QUALITIES = (50, 65, 80, 90, 95, HIGHEST)
 BETWEEN = 3
 """Options between two qualities that were tried: the coder comes near any."""
 USUAL_SHARE = 0.85
@@ -49,7 +47,11 @@ def options(sizes: Sequence[Codings], loss: Loss, found: Encoded) -> tuple[KeptB
 
 
 def _lossy(size: Codings, loss: Loss, more_db: float, share: float, least: int) -> list[KeptBytes]:
-    each = [size.lossy_sample(quality) for quality in (least, *QUALITIES) if quality > 0 and quality >= least]
+    each = [
+        size.lossy_sample(quality)
+        for quality in sorted({least, *size.coder.scale.spread()})
+        if quality >= max(least, 1)
+    ]
     return [KeptBytes(lost.margin_db(loss) + more_db, taken * size.sample.parts * share) for taken, lost in each]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
@@ -32,6 +33,15 @@ class Work:
         return np.unpackbits(np.frombuffer(self.cells, np.uint8)).astype(bool).reshape(SIDE, SIDE)
 
 
+class Had(NamedTuple):
+    """Something that the lossy coder made."""
+
+    texels: int
+    """Of the picture, at the size that it had."""
+    quality: int
+    kept_db: float
+
+
 @dataclass(frozen=True)
 class Asked:
     """What is asked of one image's coding."""
@@ -41,8 +51,8 @@ class Asked:
     above_db: float = -math.inf
     """What it had before. Where no quality reaches what is asked, the lossy coder's best is taken if it is more than
     that; then the finest rounding if that is; then the very values."""
-    quality: int | None = None
-    """Of the lossy coder, that it had before: what it kept there tells how well a part of the picture foretells it."""
+    had: tuple[Had, ...] = ()
+    """What the lossy coder made of it before: tells how well a sample of the picture foretells the whole."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,11 @@ class Encoded:
     """Of the lossy coder, if that made it."""
     is_grain: bool = False
     """Whether it lost more than is allowed, for no quality keeps enough."""
+    texels: int = 0
+
+    @property
+    def had(self) -> tuple[Had, ...]:
+        return () if self.quality is None else (Had(self.texels, self.quality, self.kept_db),)
 
 
 STAYS = Encoded(None, math.inf)

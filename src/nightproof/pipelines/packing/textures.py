@@ -1,4 +1,4 @@
-"""Textures to WebP: no larger than is seen, at the lowest quality whose measured loss the texture's use allows.
+"""Textures to WebP or AVIF: no larger than is seen, at the lowest quality whose measured loss the texture's use allows.
 
 How images are read: `texture_uses`; what may be lost: `texture_loss`; what codings are and lose: `codings`.
 """
@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from nightproof.pipelines.packing.codings import Codings
+from nightproof.pipelines.packing.coders import WEBP, Coder
+from nightproof.pipelines.packing.codings import Codings, Known
 from nightproof.pipelines.packing.picture import Picture, Rounding, picture_of
 from nightproof.pipelines.packing.pixels import decoded, enlarged
-from nightproof.pipelines.packing.quality import CLOSE_DB, HIGHEST, LOWEST, lowest_that_holds
+from nightproof.pipelines.packing.quality import CLOSE_DB, lowest_that_holds
 from nightproof.pipelines.packing.texture_loss import Loss, slack_at_full_size_db
 from nightproof.pipelines.packing.texture_options import KeptBytes, options
 from nightproof.pipelines.packing.texture_work import STAYS, Asked, Encoded, Work
@@ -26,8 +27,6 @@ from nightproof.pipelines.packing.texture_work import STAYS, Asked, Encoded, Wor
 Array = np.ndarray
 REACH_DB, MORE_DB = 0.3, 0.5
 """The lossy coder's best costs much: so much less is taken for it. What counts as more than before."""
-GRAIN = 85
-"""The least quality of grain that no quality holds."""
 LIKELY = 1.05
 """So much more than the lossy coder's by a sample, and the lossless coder is tried at the whole."""
 NEARLY_DB = 0.6
@@ -39,7 +38,7 @@ SMALLEST_PX = 16
 CORRECTIONS, TOO_MUCH_DB = 4, 0.6
 """How often the whole is coded where its sample foretold it badly, and what is too good."""
 CACHE_VERSION = b"nightproof/webp/7\n"
-_RECORD = struct.Struct("<di?")
+_RECORD = struct.Struct("<di?I")
 
 
 def encode_texture(data: bytes, work: Work, loss: Loss = Loss(), cache: Path | None = None) -> bytes | None:
@@ -59,26 +58,33 @@ class TextureCoder:
         work: Work,
         loss: Loss,
         cache: Path | None = None,
+        coder: Coder = WEBP,
         texels: UInt8[Array, "h w 4"] | None = None,
+        known: dict[tuple[int, ...], Known] | None = None,
     ) -> None:
-        """`texels`: what the image shows, where someone decoded it before."""
+        """
+        Args:
+            texels: what the image shows, where someone decoded it before.
+            known: by height and width; shared by coders of one image under other losses.
+        """
         self._data, self._work, self._loss, self._cache, self._texels = data, work, loss, cache, texels
+        self._coder, self._known = coder, {} if known is None else known
 
     def encoded(self, asked: Asked | None = None) -> Encoded:
         """The smallest that holds; None asks for `loss`, or for what it says of grain."""
         place = self._place(asked)
         if place and place.is_file():
             stored = place.read_bytes()
-            kept_db, quality, is_grain = _RECORD.unpack(stored[: _RECORD.size])
-            return Encoded(stored[_RECORD.size :] or None, kept_db, None if quality < 0 else quality, is_grain)
+            kept_db, quality, is_grain, texels = _RECORD.unpack(stored[: _RECORD.size])
+            data, lossy = stored[_RECORD.size :] or None, None if quality < 0 else quality
+            return Encoded(data, kept_db, lossy, is_grain, texels)
         made = self._encode(asked)
-        for size in self._sizes:
-            size.forget_texels()
+        self._forget_texels()
         if place:
             place.parent.mkdir(parents=True, exist_ok=True)
             part = place.with_suffix(f".{os.getpid()}.part")
             quality = -1 if made.quality is None else made.quality
-            part.write_bytes(_RECORD.pack(made.kept_db, quality, made.is_grain) + (made.data or b""))
+            part.write_bytes(_RECORD.pack(made.kept_db, quality, made.is_grain, made.texels) + (made.data or b""))
             part.replace(place)
         return made
 
@@ -87,7 +93,8 @@ class TextureCoder:
             return None
         use, spare = self._work.use, self._work.spare
         text = repr((sorted(use.kinds), sorted(use.channels), spare, self._work.cells, self._loss, asked))
-        return self._cache / f"{hashlib.sha256(CACHE_VERSION + text.encode() + self._data).hexdigest()}.webp"
+        version = CACHE_VERSION + self._coder.version
+        return self._cache / f"{hashlib.sha256(version + text.encode() + self._data).hexdigest()}.{self._coder.name}"
 
     def _encode(self, asked: Asked | None) -> Encoded:
         asks = asked or Asked(0.0)
@@ -97,7 +104,18 @@ class TextureCoder:
         found = _Lossy(size, self._loss, asks).best(grain=asked is None)
         exact = self._exact(size, asks, found)
         best = min([one for one in (found, exact) if one and one.data], key=_worth, default=STAYS)
-        return best if len(best.data or b"") < len(self._data) else STAYS
+        best = best if len(best.data or b"") < len(self._data) else STAYS
+        return best if best is found or size.coder is WEBP else self._smaller_webp(best, asked)
+
+    def _smaller_webp(self, best: Encoded, asked: Asked | None) -> Encoded:
+        """Where the coder that was asked for has no quality, WebP may: it keeps grain better."""
+        self._forget_texels()  # the other makes its own
+        webp = TextureCoder(self._data, self._work, self._loss, texels=self._texels).encoded(asked)
+        return webp if webp.data and len(webp.data) < len(best.data or self._data) else best
+
+    def _forget_texels(self) -> None:
+        for size in self._sizes:
+            size.forget_texels()
 
     def options(self, asked: Asked | None, found: Encoded) -> tuple[KeptBytes, ...]:
         """What else it might become that keeps more than what was found, as its sample foretells."""
@@ -116,18 +134,25 @@ class TextureCoder:
         if picture is None:
             return []
         if spare is None:
-            return [Codings(partial(self._at, 0), use, math.inf)]
+            return [self._codings(picture, 0, math.inf)]
         while spare >= 2 and (smaller := self._halved(picture)) is not None:
             picture, spare, first = smaller, spare / 2, first + 1
-        seen, found = picture, [Codings(partial(self._at, first), use, math.inf)]
+        seen, found = picture, [self._codings(picture, first, math.inf)]
         while (smaller := self._halved(picture)) is not None:
             larger = enlarged(smaller.pixels, *seen.pixels.shape[:2])
             slack_db = slack_at_full_size_db(seen, larger, use, self._loss)
             if slack_db < 0:
                 break
             picture = smaller
-            found.append(Codings(partial(self._at, first + len(found)), use, slack_db))
+            found.append(self._codings(picture, first + len(found), slack_db))
         return found
+
+    def _codings(self, picture: Picture, halvings: int, slack_db: float) -> Codings:
+        """By WebP where transparency is read: it keeps alpha as it is."""
+        height, width, channels = picture.pixels.shape
+        coder = WEBP if channels == 4 else self._coder
+        known = self._known.setdefault((height, width), Known())
+        return Codings(partial(self._at, halvings), self._work.use, coder, slack_db, known)
 
     def _whole(self) -> Picture | None:
         pixels = decoded(self._data, "a" in self._work.use.channels, self._texels)
@@ -196,21 +221,22 @@ class _Lossy:
 
     def __init__(self, size: Codings, loss: Loss, asks: Asked) -> None:
         self._size, self._loss, self._asks = size, loss, asks
-        self._limit = loss
+        self._limit, self._least = loss, size.coder.lowest(loss)
         self._whole: dict[int, float] = {}
         """Quality → margin, of what was coded whole."""
         self._more_db: dict[int, float] = {}
         """Quality → what the whole keeps beyond its sample."""
-        if asks.quality is not None:
-            self._more_db[asks.quality] = asks.above_db - self._sampled_db(asks.quality)
+        for texels, quality, kept_db in asks.had:
+            if texels == size.picture.size:
+                self._more_db[quality] = kept_db - self._sampled_db(quality)
 
     def best(self, *, grain: bool) -> Encoded | None:
         """What the lowest quality makes that is enough. Where none is: by what is allowed of grain, or else the lowest
         that is nearly as good as the best, if that is more than there was."""
-        quality = self._lowest(self._asks.stricter_db, LOWEST)
+        quality = self._lowest(self._asks.stricter_db, self._least)
         if quality is None and grain:
             self._limit, self._whole, self._more_db = self._loss.of_grain, {}, {}
-            quality = self._lowest(0.0, GRAIN)
+            quality = self._lowest(0.0, self._size.coder.lowest_of_grain(self._loss))
         elif quality is None:
             quality = self._nearly_best()
         if quality is None:
@@ -218,18 +244,19 @@ class _Lossy:
         data, found = self._size.lossy(quality)
         kept_db = min(found.margin_db(self._loss), self._size.slack_db)
         is_grain = self._limit != self._loss
-        return Encoded(data, kept_db, quality, is_grain)
+        return Encoded(data, kept_db, quality, is_grain, self._size.picture.size)
 
     def _nearly_best(self) -> int | None:
         top = max(self._whole, key=lambda quality: self._whole[quality])
         if self._whole[top] <= self._asks.above_db + MORE_DB:
             return None
-        return self._lowest(self._whole[top] - REACH_DB, LOWEST)
+        return self._lowest(self._whole[top] - REACH_DB, self._least)
 
     def _lowest(self, least_db: float, least: int) -> int | None:
         """None where not even the highest keeps so much."""
+        scale = self._size.coder.scale
         for _ in range(CORRECTIONS):
-            quality = min(lowest_that_holds(lambda at: self._foretold_db(at) - least_db, least), HIGHEST)
+            quality = min(lowest_that_holds(lambda at: self._foretold_db(at) - least_db, least, scale), scale.highest)
             if quality in self._whole:
                 break
             margin_db = self._whole[quality] = self._size.lossy(quality)[1].margin_db(self._limit)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from nightproof.pipelines.packing.texture_loss import Loss
-from nightproof.pipelines.packing.texture_work import Asked
+from nightproof.pipelines.packing.texture_work import STAYS, Asked, Encoded
 from nightproof.pipelines.packing.units import Part
 
 SHAPE_PX = 0.5
@@ -41,6 +41,10 @@ class Tolerances:
     """Of parts whose grids are finer than usual: positions, normals, texture coordinates."""
     of_image: Mapping[int, Asked] = field(default_factory=dict)
     """Of images that showed."""
+
+    def stricter(self, more_db: float) -> Tolerances:
+        """To begin with, everything so many decibels less; looser where negative."""
+        return replace(self, loss=self.loss.stricter(more_db), shape_px=self.shape_px * 10 ** (-more_db / 20))
 
     def shape_of(self, part: Part) -> float:
         return self.of_part.get(part, self.shape_px)
@@ -79,10 +83,12 @@ class Tolerances:
     def with_image(self, image: int, asked: Asked) -> Tolerances:
         return replace(self, of_image={**self.of_image, image: asked})
 
-    def looser(self, less_db: float) -> Tolerances:
-        """Of all images that were asked for more than usual, so much less."""
+    def looser(self, less_db: float, found: Mapping[int, Encoded]) -> Tolerances:
+        """Of all images that were asked for more than usual, so much less; `found`: what was made of them."""
         asked = {
-            image: replace(each, stricter_db=round(each.stricter_db - less_db, 1))
+            image: replace(
+                each, stricter_db=round(each.stricter_db - less_db, 1), had=(*each.had, *found.get(image, STAYS).had)
+            )
             for image, each in self.of_image.items()
         }
         return replace(self, of_image=asked)
