@@ -79,8 +79,12 @@ def hill_glb(side: int) -> bytes:
     i, j = np.meshgrid(np.arange(side), np.arange(side), indexing="ij")
     a = (i * (side + 1) + j).reshape(-1)
     corners = np.stack([a, a + side + 1, a + 1, a + 1, a + side + 1, a + side + 2], axis=1).astype("<u4")
-    binary = points.tobytes() + points.tobytes() + corners.tobytes()
-    sizes = (points.nbytes, points.nbytes, corners.nbytes)
+    slope = np.stack(
+        [-0.9 * np.cos(9 * u) * np.cos(7 * v), np.ones_like(u), 0.7 * np.sin(9 * u) * np.sin(7 * v)], axis=-1
+    )
+    normals = (slope / np.linalg.norm(slope, axis=-1, keepdims=True)).reshape(-1, 3).astype("<f4")
+    binary = points.tobytes() + normals.tobytes() + corners.tobytes()
+    sizes = (points.nbytes, normals.nbytes, corners.nbytes)
     views = [{"buffer": 0, "byteOffset": sum(sizes[:k]), "byteLength": sizes[k]} for k in range(3)]
     kinds = [(5126, len(points), "VEC3"), (5126, len(points), "VEC3"), (5125, corners.size, "SCALAR")]
     accessors = [{"bufferView": k, "componentType": c, "count": n, "type": t} for k, (c, n, t) in enumerate(kinds)]

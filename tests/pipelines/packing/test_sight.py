@@ -244,6 +244,35 @@ def test_equal_meshes_become_one_where_names_and_extras_lose_nothing(named, extr
     assert np.allclose(before.bounds_m, after.bounds_m, atol=1e-3) and len(before.triangles) == len(after.triangles)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_sphere_whose_normals_are_its_places_keeps_both(shared):
+    """One list of numbers read as two things, or two equal ones: places aren't packed as directions are."""
+    points, _, corners = ball()
+    points = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype("<f4")
+    binary = points.tobytes() * 2 + corners.astype("<u4").tobytes()
+    sizes = (points.nbytes, points.nbytes, 4 * corners.size)
+    views = [{"buffer": 0, "byteOffset": sum(sizes[:i]), "byteLength": size} for i, size in enumerate(sizes)]
+    kinds = [(5126, len(points), "VEC3"), (5126, len(points), "VEC3"), (5125, corners.size, "SCALAR")]
+    json = {
+        "asset": {"version": "2.0"},
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0, "NORMAL": 0 if shared else 1}, "indices": 2}]}],
+        "accessors": [
+            {"bufferView": i, "componentType": c, "count": n, "type": t} for i, (c, n, t) in enumerate(kinds)
+        ],
+        "bufferViews": views,
+        "buffers": [{"byteLength": len(binary)}],
+    }
+    packed = pack(parse_glb(write_glb(json, binary)))
+    after = parse_glb(packed.data)
+    attributes = after.json["meshes"][0]["primitives"][0]["attributes"]
+    places = after.floats(attributes["POSITION"])
+    assert packed.steps and after.json["accessors"][attributes["POSITION"]]["componentType"] == 5126
+    assert np.abs(np.linalg.norm(places, axis=1) - 1).max() < 1e-3
+    assert (attributes["POSITION"] == attributes["NORMAL"]) == shared
+
+
 def two_balls(scales: tuple[float, float]) -> bytes:
     """Two meshes, equal but for their names, each shown by a node of its own."""
     document = parse_glb(glb_of(*ball()))

@@ -185,9 +185,11 @@ class Packer:
             if not best.steps:
                 break
             if best.data == before:  # no step made anything else of it
-                tolerances = tighter.at_once(tolerances)
-                continue
+                tighter = tighter.at_once(tolerances)
+                ways, best = made(tighter, seen)
             tolerances = tighter
+            if best.data == before:
+                continue
             look, psnr_db = self._judge.look(best.data)
         return self._last(made, tolerances, least_psnr_db)
 

@@ -30,7 +30,7 @@ REACH_DB, MORE_DB = 0.3, 0.5
 LIKELY = 1.05
 """So much more than the lossy coder's by a sample, and the lossless coder is tried at the whole."""
 NEARLY_DB = 0.6
-"""So much less than is asked is enough of roundings: the next finer one may take twice the bytes."""
+"""So much less than views ask for is enough of roundings: the next finer one may take twice the bytes."""
 GRAINY = 1.3
 """What the bytes of grain count for that no quality holds: so much more for all of it is well spent."""
 SMALLEST_PX = 16
@@ -171,6 +171,7 @@ class TextureCoder:
     def _exact(self, size: Codings, asks: Asked, lossy: Encoded | None) -> Encoded | None:
         """By the lossless coder, of the coarsest rounding that holds; None where that is likely to be larger."""
         least_db = asks.stricter_db if lossy is None else min(lossy.kept_db, asks.stricter_db)
+        least_db -= NEARLY_DB if asks.above_db > -math.inf else 0.0
         ways = self._roundings(size, least_db, asks.above_db, whole=False)
         way = _smallest(size, ways)
         if lossy and size.exact_bytes(way) * _share_of(size, lossy) > LIKELY * _worth(lossy):
@@ -189,7 +190,7 @@ class TextureCoder:
         for ways in size.roundings:
             for way in ways:
                 margin_db = self._margin_db(size, way, whole=whole)
-                if margin_db >= least_db - NEARLY_DB:
+                if margin_db >= least_db:
                     found[way] = margin_db
                     break
                 if margin_db > best_db > -math.inf:

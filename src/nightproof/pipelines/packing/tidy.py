@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from typing import Any
 
 from nightproof.pipelines.packing.draft import Draft
@@ -49,6 +50,11 @@ class _Keys:
         """Accessors whose description tells nothing of their data: Draco holds or held them."""
         self._draco_views = draco_views(draft.json)
         self._nameless = _nodes_have_names(draft)
+        self._meanings: dict[int, set[str]] = defaultdict(set)
+        """Of accessors: a sphere's normals are its places, and packed otherwise all the same."""
+        for place in primitives(draft.json):
+            for index, meaning in place.meanings:
+                self._meanings[index].add(meaning)
 
     def of(self, array: str, index: int, item: Any) -> bytes | None:
         """None for what must stay by itself."""
@@ -79,8 +85,9 @@ class _Keys:
         return canonical_json(stream.described(accessor)) + kind.encode() + content
 
     def _accessor(self, index: int, accessor: dict[str, Any]) -> bytes:
-        """By what it holds, wherever that lies: meshes that exporters wrote again and again become one unit."""
+        """By what it holds and means, wherever that lies: meshes that exporters wrote again and again become one."""
         rest = {key: value for key, value in accessor.items() if key not in PLACED}
+        rest["meanings"] = sorted(self._meanings[index])
         return canonical_json(rest) + hashlib.sha256(self._draft.document.accessor(index).tobytes()).digest()
 
     def _view(self, index: int, view: dict[str, Any]) -> bytes | None:

@@ -40,6 +40,13 @@ class Place:
         targets = [index for target in self.value.get("targets", []) for index in target.values()]
         return (*self.value["attributes"].values(), *targets)
 
+    @property
+    def meanings(self) -> Iterator[tuple[int, str]]:
+        """Each vertex accessor and what it is read as; morph deltas are deltas of something."""
+        yield from ((index, name) for name, index in self.value["attributes"].items())
+        for target in self.value.get("targets", []):
+            yield from ((index, f"delta {name}") for name, index in target.items())
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -82,12 +89,14 @@ def _shape(place: Place) -> tuple:
 
 def _free(draft: Draft, places: list[Place], uses: Counter[int]) -> bool:
     inside: Counter[int] = Counter(index for place in places for index in place.vertex_accessors)
+    meanings = {meaning for place in places for meaning in place.meanings}
     accessors = draft.json.get("accessors", [])
     counts = {accessors[index].get("count") for index in inside}
     return (
         all(place.value.get("mode", TRIANGLES) == TRIANGLES and _plain(place.value) for place in places)
         and "POSITION" in places[0].value["attributes"]
         and len(counts) == 1
+        and len(meanings) == len(inside)  # what is read as two things has no one grid
         and all(uses[index] == times and index not in draft.survey.pinned for index, times in inside.items())
         and all(np.isfinite(draft.document.floats(index)).all() for index in inside)  # else no grid holds them
     )
