@@ -35,6 +35,8 @@ COUNTED = 0.05
 """Of a view's error: who is to blame for less, in every view, is left alone."""
 SHAPE_POWER, GRID_POWER = 1.0, 0.1
 """How bytes grow as error shrinks: triangles go with the distance, grids cost little."""
+UNHARMED, TIMES_UNHARMED = 0.05, 5.0
+"""What is left of its error where it keeps everything, and how many times the bytes that takes."""
 FEWER = 4
 """Single images are looked at by one of so many pixels: what they lose is spread, unlike what parts do."""
 OF_PART = (0.8, 0.6, 0.45, 0.3, 0.2)
@@ -109,7 +111,7 @@ class Judge:
             for key, value in blame.items():
                 found[key][view] = value * scale
         return {
-            key: self._claim(key, made, of_views)
+            key: self._claim(key, tolerances, made, of_views)
             for key, of_views in found.items()
             if any(value >= COUNTED * errors[view] for view, value in of_views.items())
         }
@@ -125,7 +127,7 @@ class Judge:
             }
         return found
 
-    def _claim(self, key: Blamed, made: Made, of_views: dict[int, float]) -> Claim:
+    def _claim(self, key: Blamed, tolerances: Tolerances, made: Made, of_views: dict[int, float]) -> Claim:
         kind, which = key
         if kind == "image":
             image = made.images[which]
@@ -135,7 +137,9 @@ class Judge:
             BYTES_PER_TRIANGLE * self._triangles[which],
             SHAPE_POWER if which in made.simplified else GRID_POWER,
         )
-        return Claim(tuple(Option(factor, takes * factor**-power) for factor in (1.0, *OF_PART)), of_views)
+        found = [Option(factor, takes * factor**-power) for factor in (1.0, *OF_PART)]
+        unharmed = [Option(UNHARMED, TIMES_UNHARMED * takes)] if tolerances.tightened(which) else []
+        return Claim((*found, *unharmed), of_views)
 
     def _errors(self, image: int, made: Made, views: tuple[int, ...]) -> dict[int, float]:
         """Of some views, with one image replaced."""

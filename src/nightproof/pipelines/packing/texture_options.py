@@ -47,12 +47,15 @@ def options(sizes: Sequence[Codings], loss: Loss, found: Encoded) -> tuple[KeptB
 
 
 def _lossy(size: Codings, loss: Loss, more_db: float, share: float, least: int) -> list[KeptBytes]:
-    each = [
-        size.lossy_sample(quality)
-        for quality in sorted({least, *size.coder.scale.spread()})
-        if quality >= max(least, 1)
-    ]
-    return [KeptBytes(lost.margin_db(loss) + more_db, taken * size.sample.parts * share) for taken, lost in each]
+    """`share` is of the quality `least`; towards the highest it becomes the usual one."""
+    scale = size.coder.scale
+    found = []
+    for quality in sorted({least, *scale.spread()}):
+        if quality >= max(least, 1):
+            (taken, lost), way = size.lossy_sample(quality), (quality - least) / max(scale.highest - least, 1)
+            whole = taken * size.sample.parts * (share + way * (USUAL_SHARE - share))
+            found.append(KeptBytes(lost.margin_db(loss) + more_db, whole))
+    return found
 
 
 def _between(lossy: Sequence[KeptBytes]) -> list[KeptBytes]:
