@@ -91,7 +91,8 @@ def candidates(
         tidy.merge_equal(geometry)
         tidy.drop_unread_attributes(geometry)
         maker = redraco.attribute if redraco else None
-        bits, near = tolerances.more_bits, seen.units_per_px
+        # What may not move at all stands on the grids of what nobody looks at.
+        bits, near = tolerances.more_bits, seen.units_per_px if tolerances.shape_px > 0 else NOT_SEEN.units_per_px
         step, made = GeometryStep(geometry, sizes, leeways, bits, maker, near, coarser), names
         if step.run():
             made = (*made, "geometry")

@@ -96,7 +96,7 @@ class Judge:
         return tighter
 
     def _claims(self, tolerances: Tolerances, look: Look, made: Made, errors: dict[int, float]) -> dict[Blamed, Claim]:
-        """What each is to blame for adds up to what was seen; parts that have nothing left to give are left out."""
+        """What each is to blame for adds up to what was seen."""
         replaced = {image: _pixels(found.data) for image, found in made.images.items() if found.data}
         plain = self._sight.look_with(replaced, errors)
         shapes = {view: self._sight.blame(view, plain, look)[0] for view in errors}
@@ -104,8 +104,7 @@ class Judge:
         alone = {image: self._errors(image, made, tuple(errors)) for image in sorted(set().union(*counted.values()))}
         found: dict[Blamed, dict[int, float]] = defaultdict(dict)
         for view, error in errors.items():
-            left = {part: value for part, value in shapes[view].items() if not tolerances.spent(part)}
-            blame: dict[Blamed, float] = {("part", part): value for part, value in left.items()}
+            blame: dict[Blamed, float] = {("part", part): value for part, value in shapes[view].items()}
             blame |= {("image", image): alone[image][view] for image in sorted(counted[view])}
             scale = error / max(sum(blame.values()), 1e-12)
             for key, value in blame.items():

@@ -11,10 +11,10 @@ from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_work import STAYS, Asked, Encoded
 from nightproof.pipelines.packing.units import Part
 
-SHAPE_PX = 0.5
+SHAPE_PX = 0.35
 LEAST_SHAPE_PX = 1 / 32
 """Below it a part keeps all its triangles: too few would go."""
-MOST_MORE_BITS = 4
+MOST_MORE_BITS, UNHARMED_BITS = 6, 4
 LOOKED_AT = Loss(
     color_psnr_db=38.0,
     data_psnr_db=36.0,
@@ -63,11 +63,11 @@ class Tolerances:
         return part in self.of_part or part in self.more_bits
 
     def unharmed(self, part: Part) -> Tolerances:
-        """Every triangle, on the finest grids."""
-        return self.with_shape(part, 0.0).with_bits(part, 4.0**-MOST_MORE_BITS)
+        """Every triangle, on far finer grids."""
+        return self.with_shape(part, 0.0).with_bits(part, 4.0**-UNHARMED_BITS)
 
     def at_once(self, before: Tolerances) -> Tolerances:
-        """Parts that may lose less than before lose nothing any more."""
+        """Parts that may lose less than before lose next to nothing any more."""
         changed = [
             part
             for part in {**self.of_part, **self.more_bits}
