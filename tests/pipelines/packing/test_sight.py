@@ -273,6 +273,27 @@ def test_a_sphere_whose_normals_are_its_places_keeps_both(shared):
     assert (attributes["POSITION"] == attributes["NORMAL"]) == shared
 
 
+def test_equal_places_under_other_normals_are_packed_all_the_same():
+    """Merged they'd be shared in part, and nobody could pack either."""
+    document = parse_glb(glb_of(*ball(30)))
+    binary = bytes(split_glb(document.file_bytes)[1])
+    turned = (-document.floats(1)).astype("<f4").tobytes()
+    json = document.json
+    json["bufferViews"].append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(turned)})
+    own = len(json["bufferViews"]) - 1
+    json["accessors"] += [dict(json["accessors"][0]), json["accessors"][1] | {"bufferView": own}]
+    other = {"POSITION": len(json["accessors"]) - 2, "NORMAL": len(json["accessors"]) - 1}
+    first = json["meshes"][0]["primitives"][0]
+    json["meshes"].append({"primitives": [first | {"attributes": first["attributes"] | other}]})
+    json["nodes"].append({"mesh": 1, "translation": [3.0, 0, 0]})
+    json["scenes"] = [{"nodes": [0, 1]}]
+    json["buffers"][0]["byteLength"] = len(binary) + len(turned)
+    after = parse_glb(pack(parse_glb(write_glb(json, binary + turned))).data)
+    lists = [mesh["primitives"][0]["attributes"]["POSITION"] for mesh in after.json["meshes"]]
+    views = [after.json["bufferViews"][after.json["accessors"][index]["bufferView"]] for index in lists]
+    assert [view["extensions"]["EXT_meshopt_compression"]["filter"] for view in views] == ["EXPONENTIAL"] * 2
+
+
 def two_balls(scales: tuple[float, float]) -> bytes:
     """Two meshes, equal but for their names, each shown by a node of its own."""
     document = parse_glb(glb_of(*ball()))

@@ -50,11 +50,8 @@ class _Keys:
         """Accessors whose description tells nothing of their data: Draco holds or held them."""
         self._draco_views = draco_views(draft.json)
         self._nameless = _nodes_have_names(draft)
-        self._meanings: dict[int, set[str]] = defaultdict(set)
-        """Of accessors: a sphere's normals are its places, and packed otherwise all the same."""
-        for place in primitives(draft.json):
-            for index, meaning in place.meanings:
-                self._meanings[index].add(meaning)
+        self._contents: dict[int, bytes] = {}
+        self._roles: dict[int, set[tuple[str, bytes]]] | None = None
 
     def of(self, array: str, index: int, item: Any) -> bytes | None:
         """None for what must stay by itself."""
@@ -85,10 +82,29 @@ class _Keys:
         return canonical_json(stream.described(accessor)) + kind.encode() + content
 
     def _accessor(self, index: int, accessor: dict[str, Any]) -> bytes:
-        """By what it holds and means, wherever that lies: meshes that exporters wrote again and again become one."""
+        """By what it holds, wherever that lies, and what it is read as: meshes that exporters wrote again and again
+        become one. Vertex lists do so all together: what is shared in part could not be packed."""
+        roles = sorted((meaning, whole.hex()) for meaning, whole in self._roles_of(index))
         rest = {key: value for key, value in accessor.items() if key not in PLACED}
-        rest["meanings"] = sorted(self._meanings[index])
-        return canonical_json(rest) + hashlib.sha256(self._draft.document.accessor(index).tobytes()).digest()
+        return canonical_json(rest | {"roles": roles}) + self._content(index)
+
+    def _content(self, index: int) -> bytes:
+        if index not in self._contents:
+            self._contents[index] = hashlib.sha256(self._draft.document.accessor(index).tobytes()).digest()
+        return self._contents[index]
+
+    def _roles_of(self, index: int) -> set[tuple[str, bytes]]:
+        """What it is to the primitives that have it as vertices, each with what tells all of their vertices."""
+        if self._roles is None:
+            self._roles = defaultdict(set)
+            own = self._draft.document.count("accessors")
+            for place in primitives(self._draft.json):
+                means = sorted((meaning, i) for i, meaning in place.meanings)
+                held = [(meaning, self._content(i).hex() if i < own else i) for meaning, i in means]
+                whole = hashlib.sha256(canonical_json(held)).digest()
+                for meaning, i in means:
+                    self._roles[i].add((meaning, whole))
+        return self._roles.get(index, set())
 
     def _view(self, index: int, view: dict[str, Any]) -> bytes | None:
         """Of Draco's; others are read through accessors and images, and merged there."""
