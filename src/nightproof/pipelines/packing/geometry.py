@@ -28,7 +28,7 @@ from nightproof.scenes.nodes import LOD
 POSITION_BITS = 14
 """Positions resolve at least this fraction of a mesh's extent: a twentieth of a pixel where it fills a screen."""
 FINEST_POSITION_BITS = 18
-GRID_PX = 0.175
+GRID_PX = 0.125
 """Where it is known how near one comes, no grid is finer than this part of a pixel there."""
 EDGE_FRACTION = 0.02
 """… and this fraction of its short edges, so that small parts of large meshes keep their shape."""

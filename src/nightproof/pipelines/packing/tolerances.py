@@ -11,7 +11,7 @@ from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_work import STAYS, Asked, Encoded
 from nightproof.pipelines.packing.units import Part
 
-SHAPE_PX = 0.35
+SHAPE_PX = 0.25
 LEAST_SHAPE_PX = 1 / 32
 """Below it a part keeps all its triangles: too few would go."""
 MOST_MORE_BITS, UNHARMED_BITS = 6, 4
