@@ -89,7 +89,7 @@ def test_a_dense_sheet_comes_back_in_draco_and_no_view_tells():
     assert len(packed.data) < 0.5 * len(source)
     check_described(after)
     flat = flatten(after)
-    # Collapses err by a mean over the triangles around: some point may move a few times as far. And half a step of the grid.
+    # Collapses err by a mean over the triangles around: some point may move a few times as far. And half a grid's step.
     allowed = 4 * SHAPE_PX * flat.diagonal_m / PX_PER_DIAGONAL + 2.0**-12
     shares = np.random.default_rng(0).dirichlet(np.ones(3), 50)
     x, y, _ = np.einsum("sc,tcx->xst", shares, flat.positions[flat.triangles].astype(np.float64))
