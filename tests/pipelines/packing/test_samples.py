@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from nightproof.pipelines.packing.candidates import Made
+from nightproof.pipelines.packing.judge import Judge
 from nightproof.pipelines.packing.picture import RIM, SAMPLED, TILE, Picture
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_options import options
@@ -130,6 +132,17 @@ def test_options_come_to_no_more_than_halving_left():
     of_small = options([small], Loss(), found)
     assert max(option.kept_db for option in of_small) <= small.slack_db
     assert max(option.kept_db for option in options(one._sizes, Loss(), found)) > small.slack_db
+
+
+def test_a_part_that_has_nothing_left_to_give_is_offered_nothing():
+    """Else it would be told to give way again and again, and nothing would come of it."""
+    judge, part = Judge.__new__(Judge), (0, 0)
+    judge._triangles = {part: 100}
+    made = Made((), {}, frozenset(), lambda image: ())
+    spent = Tolerances().unharmed(part).unharmed(part)
+    assert spent.spent(part)
+    assert len(judge._claim(("part", part), spent, made, {0: 9.0}).options) == 1
+    assert len(judge._claim(("part", part), Tolerances(), made, {0: 9.0}).options) > 1
 
 
 @given(st.floats(0.1, 5), st.floats(-9, 9), st.floats(-9, 9))

@@ -24,7 +24,7 @@ Array = np.ndarray
 Blamed = tuple[str, Any]
 """`image` and its number, or `part` and which."""
 AIM = 0.985
-"""What tightening aims at: that part of what a picture may lose, and of that with every round."""
+"""What tightening aims at: that part of what a picture may lose; a power of it in later rounds."""
 INSISTING = 24
 """How often it aims lower where nothing changed: what showed is there all the same."""
 CHEAP = 0.05
@@ -132,10 +132,10 @@ class Judge:
             image = made.images[which]
             others = [Option(10 ** ((image.kept_db - kept_db) / 10), taken) for kept_db, taken in made.options(which)]
             return Claim((Option(1.0, len(image.data or b"")), *others), of_views)
-        takes, power = (
-            BYTES_PER_TRIANGLE * self._triangles[which],
-            SHAPE_POWER if which in made.simplified else GRID_POWER,
-        )
+        takes = BYTES_PER_TRIANGLE * self._triangles[which]
+        if tolerances.spent(which):
+            return Claim((Option(1.0, takes),), of_views)
+        power = SHAPE_POWER if which in made.simplified else GRID_POWER
         found = [Option(factor, takes * factor**-power) for factor in (1.0, *OF_PART)]
         unharmed = [Option(UNHARMED, TIMES_UNHARMED * takes)] if tolerances.tightened(which) else []
         return Claim((*found, *unharmed), of_views)
