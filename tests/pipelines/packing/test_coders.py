@@ -16,7 +16,7 @@ from nightproof.pipelines.packing.picture import Picture
 from nightproof.pipelines.packing.pixels import avif, decoded, reread
 from nightproof.pipelines.packing.texture_loss import Loss, measured
 from nightproof.pipelines.packing.texture_uses import TextureUse
-from nightproof.pipelines.packing.texture_work import Work
+from nightproof.pipelines.packing.texture_work import Asked, Had, Work
 from nightproof.pipelines.packing.textures import TextureCoder
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import parse_glb, sniff_mime, write_glb
@@ -73,7 +73,11 @@ def test_where_a_coder_has_no_quality_that_holds_the_answer_is_webps():
     poor = replace(AVIF, encode=lambda pixels, quality, thorough: avif(pixels, quality=5))
     work, loss = Work(USES["color"]), Loss(color_psnr_db=44, grain_color_psnr_db=44)
     made = [TextureCoder(png(pixels), work, loss, None, coder).encoded() for coder in (WEBP, poor)]
-    assert made[0] == made[1] and made[0].data and made[0].data[12:16] == b"VP8 "
+    assert made[0].data == made[1].data and made[0].data and made[0].data[12:16] == b"VP8 "
+    assert made[0].had and not made[1].had, "WebP's qualities tell AVIF's next search nothing"
+    asked = [Asked(0.5, 0.0, had) for had in ((), (Had(128 * 128, 5, 30.0),))]  # as if AVIF had kept so much at 5
+    again = [TextureCoder(png(pixels), work, loss, None, poor).encoded(each) for each in asked]
+    assert again[0] == again[1]
 
 
 def test_an_answer_of_one_coder_is_never_taken_for_the_others(tmp_path):

@@ -68,6 +68,7 @@ class Encoded:
     is_grain: bool = False
     """Whether it lost more than is allowed, for no quality keeps enough."""
     texels: int = 0
+    """Of the picture, at the size that the lossy coder made."""
 
     @property
     def had(self) -> tuple[Had, ...]:

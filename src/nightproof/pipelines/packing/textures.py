@@ -9,6 +9,7 @@ import hashlib
 import math
 import os
 import struct
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -110,8 +111,11 @@ class TextureCoder:
     def _smaller_webp(self, best: Encoded, asked: Asked | None) -> Encoded:
         """Where the coder that was asked for has no quality, WebP may: it keeps grain better."""
         self._forget_texels()  # the other makes its own
-        webp = TextureCoder(self._data, self._work, self._loss, texels=self._texels).encoded(asked)
-        return webp if webp.data and len(webp.data) < len(best.data or self._data) else best
+        # Qualities of the one say nothing to the other: neither hears what the other had.
+        asks = asked and replace(asked, had=())
+        webp = TextureCoder(self._data, self._work, self._loss, texels=self._texels).encoded(asks)
+        smaller = webp.data and len(webp.data) < len(best.data or self._data)
+        return replace(webp, quality=None) if smaller else best
 
     def _forget_texels(self) -> None:
         for size in self._sizes:
