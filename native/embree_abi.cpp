@@ -99,7 +99,7 @@ const EmbreeCalls& embree(const char* path) {
 }
 
 TriangleScene::TriangleScene(const EmbreeCalls& calls, const float* positions, size_t vertices,
-                             const uint32_t* triangles, size_t count, const uint8_t* filtered, void* user, int flags)
+                             const uint32_t* triangles, size_t count, const uint8_t* filtered, void* user, int flags, int quality)
     : calls_(calls) {
     // One build thread: Embree's parallel builder may arrange equal costs differently from run to run, and ties
     // between coplanar triangles would then change the image.
@@ -108,18 +108,18 @@ TriangleScene::TriangleScene(const EmbreeCalls& calls, const float* positions, s
     try {
         scene_ = calls_.new_scene(device_);
         calls_.scene_flags(scene_, flags | (filtered ? kRtcSceneFilterInArguments : 0));
-        calls_.scene_quality(scene_, kRtcQualityHigh);
+        calls_.scene_quality(scene_, quality);
         std::vector<uint32_t> chosen[2];
         for (auto& part : chosen) part.reserve(filtered ? count / 2 : 0);
         if (filtered)
             for (size_t i = 0; i < count; ++i) chosen[filtered[i] ? 1 : 0].push_back(static_cast<uint32_t>(i));
         if (!filtered || chosen[1].empty()) {
-            add(positions, vertices, triangles, nullptr, count, user, false);
+            add(positions, vertices, triangles, nullptr, count, user, false, quality);
         } else {
             for (int part = 0; part < 2; ++part) {
                 order_[part] = new uint32_t[chosen[part].size() + 1];
                 std::memcpy(order_[part], chosen[part].data(), chosen[part].size() * sizeof(uint32_t));
-                add(positions, vertices, triangles, order_[part], chosen[part].size(), user, part == 1);
+                add(positions, vertices, triangles, order_[part], chosen[part].size(), user, part == 1, quality);
             }
         }
         // Joining, this thread builds by itself. The plain commit goes through an arena, after which a worker of TBB
@@ -133,7 +133,7 @@ TriangleScene::TriangleScene(const EmbreeCalls& calls, const float* positions, s
 }
 
 void TriangleScene::add(const float* positions, size_t vertices, const uint32_t* triangles, const uint32_t* chosen,
-                        size_t count, void* user, bool filtered) {
+                        size_t count, void* user, bool filtered, int quality) {
     RtcGeometry geometry = calls_.new_geometry(device_, kRtcGeometryTriangle);
     // Embree reads 16 bytes per vertex: it pads buffers that it allocates itself.
     void* vertex = calls_.new_buffer(geometry, kRtcBufferVertex, 0, kRtcFormatFloat3, 12, vertices ? vertices : 1);
@@ -148,7 +148,7 @@ void TriangleScene::add(const float* positions, size_t vertices, const uint32_t*
     auto* out = static_cast<uint32_t*>(index);
     if (!count) std::memset(out, 0, 12);  // one degenerate triangle, never hit
     for (size_t i = 0; i < count; ++i) std::memcpy(out + 3 * i, triangles + 3 * size_t(chosen ? chosen[i] : i), 12);
-    calls_.geometry_quality(geometry, kRtcQualityHigh);
+    calls_.geometry_quality(geometry, quality);
     calls_.geometry_user(geometry, user);
     if (filtered) calls_.filter_from_arguments(geometry, true);
     calls_.commit_geometry(geometry);

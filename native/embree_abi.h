@@ -18,7 +18,7 @@ constexpr int kRtcBufferIndex = 0;
 constexpr int kRtcBufferVertex = 1;
 constexpr int kRtcFormatUint3 = 0x5003;
 constexpr int kRtcFormatFloat3 = 0x9003;
-constexpr int kRtcQualityHigh = 2;
+constexpr int kRtcQualityMedium = 1, kRtcQualityHigh = 2;
 constexpr int kRtcSceneCompact = 1 << 1;
 constexpr int kRtcSceneRobust = 1 << 2;
 constexpr int kRtcSceneFilterInArguments = 1 << 3;
@@ -118,9 +118,10 @@ const EmbreeCalls& embree(const char* path);
 class TriangleScene {
 public:
     // `flags` are scene flags. Triangles with `filtered[i]` set go into a second geometry whose hits are shown to the
-    // filter given in the query's arguments; `filtered` may be null. `user` is what the filter gets to see.
+    // filter given in the query's arguments; `filtered` may be null. `user` is what the filter gets to see. `quality` of the
+    // structure: high takes three times as long to build, and rays through it a little less.
     TriangleScene(const EmbreeCalls& calls, const float* positions, size_t vertices, const uint32_t* triangles,
-                  size_t count, const uint8_t* filtered, void* user, int flags);
+                  size_t count, const uint8_t* filtered, void* user, int flags, int quality = kRtcQualityHigh);
     ~TriangleScene();
     TriangleScene(const TriangleScene&) = delete;
     TriangleScene& operator=(const TriangleScene&) = delete;
@@ -130,7 +131,7 @@ public:
     const uint32_t* order(unsigned int geometry) const { return order_[geometry]; }
 
 private:
-    void add(const float*, size_t, const uint32_t*, const uint32_t* chosen, size_t count, void* user, bool filtered);
+    void add(const float*, size_t, const uint32_t*, const uint32_t* chosen, size_t count, void* user, bool filtered, int quality);
     void check(const char* doing) const;
     void release();
 

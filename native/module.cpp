@@ -11,6 +11,7 @@ void bind_metrics(nb::module_&);
 void bind_planner(nb::module_&);
 void bind_guard(nb::module_&);
 void bind_texture_loss(nb::module_&);
+void bind_texture_pixels(nb::module_&);
 
 NB_MODULE(_native, m) {
     m.doc() = "Hot kernels of nightproof; each has a NumPy twin in nightproof.kernels that defines what is right.";
@@ -27,4 +28,5 @@ NB_MODULE(_native, m) {
     bind_planner(m);
     bind_guard(m);
     bind_texture_loss(m);
+    bind_texture_pixels(m);
 }

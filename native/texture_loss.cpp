@@ -82,10 +82,11 @@ void add_row(const Row& one, const Row& other, const std::uint8_t* shown, std::s
     for (std::size_t i = 0; i < texels; ++i) sums.texels += !shown || shown[i];
 }
 
-void expect_alike(const Pixels& before, const Pixels& after) {
-    for (int axis = 0; axis < 3; ++axis)
+void expect_alike(const Pixels& before, const Pixels& after, int axes) {
+    for (int axis = 0; axis < axes; ++axis)
         if (before.shape(axis) != after.shape(axis)) throw nb::value_error("textures differ in shape");
-    if (before.shape(2) < 3 || before.shape(2) > 4) throw nb::value_error("textures have three or four channels");
+    for (const Pixels* one : {&before, &after})
+        if (one->shape(2) < 3 || one->shape(2) > 4) throw nb::value_error("textures have three or four channels");
 }
 
 }  // namespace
@@ -93,23 +94,22 @@ void expect_alike(const Pixels& before, const Pixels& after) {
 void bind_texture_loss(nb::module_& m) {
     m.def("texture_errors", [](const Pixels& before, const Pixels& after, int rows, int columns,
                                const std::optional<Mask>& shown, bool normals) {
-        expect_alike(before, after);
+        expect_alike(before, after, 2);
         if (rows < 1 || columns < 1 || rows > 64 || columns > 64) throw nb::value_error("blocks have 1 to 64 texels a side");
         const std::size_t height = before.shape(0) / rows, width = before.shape(1) / columns;
         if (shown && (shown->shape(0) < height || shown->shape(1) != width))
             throw nb::value_error("the mask has another shape than the blocks");
-        const int channels = static_cast<int>(before.shape(2));
-        const std::size_t samples = before.shape(1) * channels;
+        const int channels[2] = {static_cast<int>(before.shape(2)), static_cast<int>(after.shape(2))};
+        const std::size_t samples[2] = {before.shape(1) * channels[0], after.shape(1) * channels[1]};
         Sums sums;
         {
             nb::gil_scoped_release release;
-            Row one(samples), other(samples);
+            Row one(samples[0]), other(samples[1]);
             std::vector<float> chords(width);
             const float scale = 1.f / (127.5f * rows * columns);
             for (std::size_t y = 0; y < height; ++y) {
-                const std::size_t at = y * rows * samples;
-                one.sum(before.data() + at, samples, channels, rows, columns, width);
-                other.sum(after.data() + at, samples, channels, rows, columns, width);
+                one.sum(before.data() + y * rows * samples[0], samples[0], channels[0], rows, columns, width);
+                other.sum(after.data() + y * rows * samples[1], samples[1], channels[1], rows, columns, width);
                 const std::uint8_t* mask = shown ? shown->data() + y * width : nullptr;
                 add_row(one, other, mask, width, sums);
                 if (!normals) continue;
@@ -123,7 +123,7 @@ void bind_texture_loss(nb::module_& m) {
        "Of sums of blocks of rows × columns texels, where shown: how many, squares of differences by channel, angles².");
 
     m.def("worst_block", [](const Pixels& before, const Pixels& after, const std::optional<Mask>& shown, int side) {
-        expect_alike(before, after);
+        expect_alike(before, after, 3);
         if (side < 1) throw nb::value_error("blocks have a side");
         if (shown && (shown->shape(0) != before.shape(0) || shown->shape(1) != before.shape(1)))
             throw nb::value_error("the mask has another shape than the texture");

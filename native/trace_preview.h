@@ -8,6 +8,10 @@
 namespace nightproof {
 namespace NIGHTPROOF_ISA {
 
+struct Pixel {
+    int x, y;
+};
+
 constexpr float kLeastPunctualAlpha = 0.0064f;  // of roughness 0.08: punctual lights have no size to be mirrored
 
 // Irradiance / π on a plane that faces n: first three bands of spherical harmonics, constants multiplied in
@@ -40,6 +44,50 @@ static inline Vec3 lobe_reflectance(Vec3 f0, float roughness, float cosine) {
     return f0 * (-1.04f * a + z) + grey(high(1.04f * a + w, 0.f));  // the fit dips below zero where rough
 }
 
+// Where a surface's textures are read.
+enum Slot : int { kBaseSlot, kSurfaceSlot, kGlowSlot, kPassingSlot, kBumpSlot, kSlots };
+struct Reading {
+    Uv at;
+    float lod;
+};
+struct Readings {
+    Reading of[kSlots];
+};
+
+static inline const TextureUse& use_of(const Material& material, int slot) {
+    switch (slot) {
+        case kBaseSlot: return material.base_texture;
+        case kSurfaceSlot: return material.metal_rough_texture;
+        case kGlowSlot: return material.emissive_texture;
+        case kPassingSlot: return material.transmission_texture;
+        default: return material.normal_texture;
+    }
+}
+
+static inline bool read_alike(const SceneView& scene, const TextureUse& one, const TextureUse& other) {
+    if (one.texture < 0 || one.texcoord != other.texcoord) return false;
+    for (int i = 0; i < 6; ++i)
+        if (one.transform[i] != other.transform[i]) return false;
+    const TextureLevel &a = scene.textures[one.texture].level[0], &b = scene.textures[other.texture].level[0];
+    return a.width == b.width && a.height == b.height;
+}
+
+static inline Readings readings_at(const SceneView& scene, const Hit& hit, float spacing) {
+    const Triangle& triangle = scene.triangles[hit.triangle];
+    const Material& material = scene.materials[triangle.material];
+    const Weights w = weights(hit.u, hit.v);
+    Readings found;
+    for (int i = 0; i < kSlots; ++i) {
+        const TextureUse& use = use_of(material, i);
+        if (use.texture < 0) continue;
+        int alike = 0;
+        while (alike < i && !read_alike(scene, use_of(material, alike), use)) ++alike;
+        found.of[i] = alike < i ? found.of[alike]
+                                : Reading{texcoord(scene, triangle, w, use), texture_lod(scene, triangle, use, spacing)};
+    }
+    return found;
+}
+
 struct Seen {
     Vec3 base, glow;
     float alpha, roughness, metallic, transmission;
@@ -47,27 +95,27 @@ struct Seen {
 };
 
 // As `surface_at`, with textures filtered for the distance between samples.
-static inline Seen seen_at(const SceneView& scene, const Hit& hit, Vec3 viewer, float spacing) {
+static inline Seen seen_at(const SceneView& scene, const Hit& hit, Vec3 viewer, const Readings& readings) {
     const Triangle& triangle = scene.triangles[hit.triangle];
     const Material& material = scene.materials[triangle.material];
     const Weights w = weights(hit.u, hit.v);
-    const auto texel = [&](const TextureUse& use) {
-        return use.texture >= 0 ? read(scene, triangle, w, use, spacing) : Texel{1, 1, 1, 1};
+    const auto texel = [&](Slot slot) {
+        const int texture = use_of(material, slot).texture;
+        const Reading& reading = readings.of[slot];
+        return texture >= 0 ? filtered(scene, texture, reading.at.u, reading.at.v, reading.lod) : Texel{1, 1, 1, 1};
     };
-    const Texel base = own_color(scene, triangle, w, material, spacing), surface = texel(material.metal_rough_texture),
-                glow = texel(material.emissive_texture);
+    const Texel base = own_color(scene, triangle, w, material, texel(kBaseSlot)), surface = texel(kSurfaceSlot), glow = texel(kGlowSlot);
     Seen s;
     s.base = vec(high(base.r, 0.f), high(base.g, 0.f), high(base.b, 0.f));
     s.alpha = base.a;
     s.roughness = saturate(material.roughness * surface.g);
     s.metallic = saturate(material.metallic * surface.b);
-    s.transmission = saturate(material.transmission * texel(material.transmission_texture).r);
+    s.transmission = saturate(material.transmission * texel(kPassingSlot).r);
     const Vec3 flat = geometric_normal(scene, triangle);
     const bool front = dot(flat, viewer) >= 0.f;
     Vec3 n = smooth_normal(scene, triangle, w, flat);
     s.smooth = seen_from(front ? n : -n, viewer);
-    if (material.normal_texture.texture >= 0)
-        n = bumped(scene, triangle, w, material.normal_texture, read(scene, triangle, w, material.normal_texture, spacing), n);
+    if (material.normal_texture.texture >= 0) n = bumped(scene, triangle, w, material.normal_texture, texel(kBumpSlot), n);
     s.normal = seen_from(front ? n : -n, viewer);
     s.glow = front || material.double_sided ? material.emissive * vec(glow.r, glow.g, glow.b) : grey(0);
     return s;
@@ -119,48 +167,125 @@ static inline Vec3 lit(const SceneView& scene, const PreviewLight& light, const 
     return sum + s.glow;
 }
 
-// As `look` of trace_viewer.h, for any surface; what transmits is looked through straight, tinted.
-static inline Texel preview(const SceneView& scene, const PreviewLight& light, CameraRay ray, float cone) {
-    Vec3 open = grey(1), sum = grey(0);
-    float travelled = 0.f, uncovered = 1.f;
-    for (int layer = 0; layer < kViewerLayers && greatest(open) > 1e-3f; ++layer) {
-        const Hit hit = first_hit(scene, ray.origin, ray.direction, kInfinity, 0, nullptr);
-        if (hit.triangle == kNone) break;
-        travelled += hit.distance;
-        const Vec3 point = ray.origin + ray.direction * hit.distance;
-        const Material& material = scene.materials[scene.triangles[hit.triangle].material];
-        if (material.kind == kUnlit || material.lightmap_texture.texture >= 0) {
-            const Texel t = shown(scene, hit, ray.direction, travelled * cone);
-            sum = sum + open * vec(t.r, t.g, t.b) * t.a;
-            open = open * (1.f - t.a);
-            uncovered *= 1.f - t.a;
-        } else {
-            const Seen s = seen_at(scene, hit, -ray.direction, travelled * cone);
-            const float alpha = covering(material, s.alpha);
-            sum = sum + open * lit(scene, light, material, s, -ray.direction, point) * alpha;
-            const Vec3 through = s.base * (s.transmission * (1.f - s.metallic) * 0.92f);
-            open = open * (grey(1.f - alpha) + through * alpha);
-            uncovered *= 1.f - alpha;
-        }
-        const float step = step_off(scene, point);
-        ray.origin = point + ray.direction * step;
-        travelled += step;
+// Whether a viewer shows it without adding light.
+static inline bool lights_itself(const Material& material) {
+    return material.kind == kUnlit || material.lightmap_texture.texture >= 0;
+}
+
+// A ray on its way through whatever lets something through.
+struct Sight {
+    CameraRay ray;
+    float cone, travelled, uncovered;
+    Vec3 open, sum;
+    Hit hit;
+    Readings readings;  // of what it hit, unless that lights itself
+};
+
+// As `look` of trace_viewer.h, for any surface: what the hit adds, and what is left open; what transmits is looked through straight, tinted.
+static inline void pass(const SceneView& scene, const PreviewLight& light, Sight& s) {
+    const Hit& hit = s.hit;
+    s.travelled += hit.distance;
+    const Vec3 point = s.ray.origin + s.ray.direction * hit.distance;
+    const Material& material = scene.materials[scene.triangles[hit.triangle].material];
+    if (lights_itself(material)) {
+        const Texel t = shown(scene, hit, s.ray.direction, s.travelled * s.cone);
+        s.sum = s.sum + s.open * vec(t.r, t.g, t.b) * t.a;
+        s.open = s.open * (1.f - t.a);
+        s.uncovered *= 1.f - t.a;
+    } else {
+        const Seen seen = seen_at(scene, hit, -s.ray.direction, s.readings);
+        const float alpha = covering(material, seen.alpha);
+        s.sum = s.sum + s.open * lit(scene, light, material, seen, -s.ray.direction, point) * alpha;
+        const Vec3 through = seen.base * (seen.transmission * (1.f - seen.metallic) * 0.92f);
+        s.open = s.open * (grey(1.f - alpha) + through * alpha);
+        s.uncovered *= 1.f - alpha;
     }
-    sum = sum + open * mirrored_light(light, ray.direction, 0.f);
-    return {sum.x, sum.y, sum.z, 1.f - uncovered};
+    const float step = step_off(scene, point);
+    s.ray.origin = point + s.ray.direction * step;
+    s.travelled += step;
+}
+
+// Where the textures of what was hit are read; asks memory for their texels.
+static inline void look_ahead(const SceneView& scene, Sight& s) {
+    const Material& material = scene.materials[scene.triangles[s.hit.triangle].material];
+    if (lights_itself(material)) return;
+    s.readings = readings_at(scene, s.hit, (s.travelled + s.hit.distance) * s.cone);
+    for (int slot = 0; slot < kSlots; ++slot)
+        if (const int texture = use_of(material, slot).texture; texture >= 0) {
+            const Reading& reading = s.readings.of[slot];
+            fetch_ahead(scene.textures[texture], reading.at.u, reading.at.v, reading.lod);
+        }
+}
+
+constexpr size_t kGroup = 64;  // of rays
+
+// Layer by layer all of a group are traced, then memory is asked for the corners and for the texels that they need, then they are
+// shaded: one by one, they waited for memory most of the time.
+static inline void preview(const SceneView& scene, const PreviewLight& light, Sight* sights, size_t count) {
+    Sight* going[kGroup];
+    for (size_t k = 0; k < count; ++k) going[k] = sights + k;
+    size_t left = count;
+    for (int layer = 0; layer < kViewerLayers && left > 0; ++layer) {
+        size_t kept = 0;
+        for (size_t k = 0; k < left; ++k) {
+            Sight& s = *going[k];
+            if (!(greatest(s.open) > 1e-3f)) continue;
+            s.hit = first_hit(scene, s.ray.origin, s.ray.direction, kInfinity, 0, nullptr);
+            if (s.hit.triangle == kNone) continue;
+            __builtin_prefetch(&scene.triangles[s.hit.triangle]);
+            going[kept++] = &s;
+        }
+        left = kept;
+        for (size_t k = 0; k < left; ++k)
+            for (const uint32_t corner : scene.triangles[going[k]->hit.triangle].corner) __builtin_prefetch(&scene.corners[corner]);
+        for (size_t k = 0; k < left; ++k) look_ahead(scene, *going[k]);
+        for (size_t k = 0; k < left; ++k) pass(scene, light, *going[k]);
+    }
+    for (size_t k = 0; k < count; ++k)
+        sights[k].sum = sights[k].sum + sights[k].open * mirrored_light(light, sights[k].ray.direction, 0.f);
+}
+
+// Pixels (x, y) = place(i) to RGB and coverage.
+template <class Place>
+static inline void preview_run(const SceneView& scene, const PreviewLight& light, const CameraView& camera, int side, size_t count,
+                               float* out, const Place& place) {
+    Sight sights[kGroup];
+    const float cell = 1.f / side, cone = 2.f * camera.half_height / camera.height * cell;
+    const size_t per_pixel = size_t(side) * side, total = count * per_pixel;
+    for (size_t i = 0; i < 4 * count; ++i) out[i] = 0.f;
+    for (size_t begin = 0; begin < total; begin += kGroup) {
+        const size_t n = total - begin < kGroup ? total - begin : kGroup;
+        for (size_t k = 0; k < n; ++k) {
+            const Pixel at = place((begin + k) / per_pixel);
+            const int sample = int((begin + k) % per_pixel), i = sample % side, j = sample / side;
+            Sight& s = sights[k];
+            s.ray = camera_ray(camera, at.x + (i + 0.5f) * cell, at.y + (j + 0.5f) * cell);
+            s.cone = cone * -dot(s.ray.direction, camera.backward);  // even on a plane, not on a sphere
+            s.travelled = 0.f;
+            s.uncovered = 1.f;
+            s.open = grey(1);
+            s.sum = grey(0);
+        }
+        preview(scene, light, sights, n);
+        for (size_t k = 0; k < n; ++k) {
+            float* pixel = out + 4 * ((begin + k) / per_pixel);
+            pixel[0] += sights[k].sum.x;
+            pixel[1] += sights[k].sum.y;
+            pixel[2] += sights[k].sum.z;
+            pixel[3] += 1.f - sights[k].uncovered;
+        }
+    }
+    for (size_t i = 0; i < 4 * count; ++i) out[i] *= cell * cell;
 }
 
 static void preview_row(const SceneView& scene, const PreviewLight& light, const CameraView& camera, int side, int left, int top,
                         int width, int row, float* out) {
-    supersampled_row(camera, side, left, top, width, row, out,
-                     [&](const CameraRay& ray, float cone) { return preview(scene, light, ray, cone); });
+    preview_run(scene, light, camera, side, size_t(width), out, [&](size_t i) { return Pixel{left + int(i), top + row}; });
 }
 
 static void preview_pixels(const SceneView& scene, const PreviewLight& light, const CameraView& camera, int side,
                            const int32_t* places, size_t count, float* out) {
-    for (size_t i = 0; i < count; ++i)
-        supersampled_pixel(camera, side, places[2 * i], places[2 * i + 1], out + 4 * i,
-                           [&](const CameraRay& ray, float cone) { return preview(scene, light, ray, cone); });
+    preview_run(scene, light, camera, side, count, out, [&](size_t i) { return Pixel{places[2 * i], places[2 * i + 1]}; });
 }
 
 }  // namespace NIGHTPROOF_ISA

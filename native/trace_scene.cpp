@@ -156,9 +156,16 @@ float scene_epsilon(const TraceScene::Parts& parts) {
 
 }  // namespace
 
+// A texture that no scene holds, or the one that a scene gave up for it.
+struct HeldTexture {
+    Texture texture;
+    TextureMemory memory;
+};
+
 struct SceneBuilder {
     static TraceScene* build(const std::string& library, const nb::dict& d);
-    static void replace_texture(TraceScene& scene, size_t index, const nb::dict& d);
+    static HeldTexture* held_texture(const TraceScene& scene, const nb::dict& d);
+    static void swap_texture(TraceScene& scene, size_t index, HeldTexture& held);
 };
 
 TraceScene::TraceScene(std::unique_ptr<Parts> parts) : parts_(std::move(parts)), view_{} {}
@@ -201,7 +208,8 @@ TraceScene* SceneBuilder::build(const std::string& library, const nb::dict& d) {
     }
     const Floats positions = floats(d, "positions");
     parts.accelerator = std::make_unique<TriangleScene>(calls, positions.data(), positions.shape(0), triangles.data(),
-                                                        count, view.has_filters ? filtered.data() : nullptr, &view, 0);
+                                                        count, view.has_filters ? filtered.data() : nullptr, &view, 0,
+                                                        parts.emitters ? kRtcQualityHigh : kRtcQualityMedium);  // previews shoot few rays
     view.calls = &calls;
     view.accelerator = parts.accelerator->handle();
     view.order[0] = parts.accelerator->order(0);
@@ -220,22 +228,30 @@ TraceScene* SceneBuilder::build(const std::string& library, const nb::dict& d) {
 }
 
 // Not while the scene is being looked at. Lights would stay as they were weighed: only for scenes whose surfaces light nothing.
-void SceneBuilder::replace_texture(TraceScene& scene, size_t index, const nb::dict& d) {
+HeldTexture* SceneBuilder::held_texture(const TraceScene& scene, const nb::dict& d) {
+    auto held = std::make_unique<HeldTexture>();
+    held->texture = texture_of(d, scene.parts_->srgb, held->memory);
+    return held.release();
+}
+
+void SceneBuilder::swap_texture(TraceScene& scene, size_t index, HeldTexture& held) {
     TraceScene::Parts& parts = *scene.parts_;
     if (index >= parts.textures.size() || parts.emitters) throw nb::value_error("no such texture, or its surface lights others");
-    TextureMemory memory;
-    const Texture texture = texture_of(d, parts.srgb, memory);
-    parts.texture_memory[index] = std::move(memory);
-    parts.textures[index] = texture;
+    std::swap(parts.textures[index], held.texture);
+    std::swap(parts.texture_memory[index], held.memory);
 }
 
 }  // namespace nightproof
 
 void bind_trace_scene(nb::module_& m) {
+    using nightproof::HeldTexture;
+    using nightproof::SceneBuilder;
     using nightproof::TraceScene;
     nb::class_<TraceScene>(m, "TraceScene", "A scene held for tracing; see nightproof.rendering.tracer.");
     m.def("make_trace_scene",
-          [](const std::string& library, const nb::dict& parts) { return nightproof::SceneBuilder::build(library, parts); },
+          [](const std::string& library, const nb::dict& parts) { return SceneBuilder::build(library, parts); },
           nb::rv_policy::take_ownership);
-    m.def("replace_texture", &nightproof::SceneBuilder::replace_texture, nb::arg("scene"), nb::arg("index"), nb::arg("texture"));
+    nb::class_<HeldTexture>(m, "HeldTexture", "A texture with its mip maps, for a scene to wear in place of one of its own.");
+    m.def("held_texture", &SceneBuilder::held_texture, nb::arg("scene"), nb::arg("texture"), nb::rv_policy::take_ownership);
+    m.def("swap_texture", &SceneBuilder::swap_texture, nb::arg("scene"), nb::arg("index"), nb::arg("held"));
 }

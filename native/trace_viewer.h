@@ -58,12 +58,8 @@ static inline Texel lightmapped(const SceneView& scene, const Triangle& triangle
 }
 
 // Base colour: factor × texture × vertex colour; alpha as it is.
-static inline Texel own_color(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material, float spacing) {
-    Texel color{material.base_color[0], material.base_color[1], material.base_color[2], material.base_color[3]};
-    if (material.base_texture.texture >= 0) {
-        const Texel t = read(scene, triangle, w, material.base_texture, spacing);
-        color = {color.r * t.r, color.g * t.g, color.b * t.b, color.a * t.a};
-    }
+static inline Texel own_color(const SceneView& scene, const Triangle& triangle, Weights w, const Material& material, Texel t) {
+    Texel color{material.base_color[0] * t.r, material.base_color[1] * t.g, material.base_color[2] * t.b, material.base_color[3] * t.a};
     if (scene.colors) {
         const float *a = scene.colors + 4 * size_t(triangle.corner[0]), *b = scene.colors + 4 * size_t(triangle.corner[1]),
                     *c = scene.colors + 4 * size_t(triangle.corner[2]);
@@ -85,7 +81,9 @@ static inline Texel shown(const SceneView& scene, const Hit& hit, Vec3 direction
     const Triangle& triangle = scene.triangles[hit.triangle];
     const Material& material = scene.materials[triangle.material];
     const Weights w = weights(hit.u, hit.v);
-    Texel color = own_color(scene, triangle, w, material, spacing);
+    const bool textured = material.base_texture.texture >= 0;
+    const Texel texel = textured ? read(scene, triangle, w, material.base_texture, spacing) : Texel{1, 1, 1, 1};
+    Texel color = own_color(scene, triangle, w, material, texel);
     if (material.sh_texture[0].texture >= 0) color = turned(scene, triangle, w, material, direction, spacing, color);
     if (material.lightmap_texture.texture >= 0) color = lightmapped(scene, triangle, w, material, spacing, color);
     return {high(color.r, 0.f), high(color.g, 0.f), high(color.b, 0.f), covering(material, color.a)};

@@ -130,10 +130,10 @@ def test_a_scene_wears_other_textures_meanwhile_and_no_longer():
     painted = replace(plain, textures=(replace(texture, pixels=red),))
     previewer, view = Previewer(plain), camera()
     before = previewer.picture(view).color
-    with previewer.wearing({0: painted.textures[0]}):
+    with previewer.wearing({0: previewer.held(painted.textures[0])}):
         meanwhile = previewer.picture(view).color
     assert (meanwhile == Previewer(painted).picture(view).color).all() and not (meanwhile == before).all()
-    with pytest.raises(ZeroDivisionError), previewer.wearing({0: painted.textures[0]}):
+    with pytest.raises(ZeroDivisionError), previewer.wearing({0: previewer.held(painted.textures[0])}):
         raise ZeroDivisionError
     assert (previewer.picture(view).color == before).all()
 

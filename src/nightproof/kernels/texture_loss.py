@@ -25,19 +25,20 @@ class Errors:
 
 def errors(
     before: UInt8[Array, "h w c"],
-    after: UInt8[Array, "h w c"],
+    after: UInt8[Array, "h w c2"],
     block: tuple[int, int] = (1, 1),
     shown: Bool[Array, "h2 w2"] | None = None,
     *,
     normals: bool = False,
 ) -> Errors:
-    """Between means of blocks of so many rows and columns; what is left over at the ends is left out.
+    """Between means of blocks of so many rows and columns; what is left over at the ends is left out. Alpha, which
+    either may have, doesn't count.
 
     Args:
         shown: which blocks count. None: all.
 
     Raises:
-        ValueError: shapes differ.
+        ValueError: sizes differ.
     """
     texels, squares, turned = _native.texture_errors(
         np.ascontiguousarray(before), np.ascontiguousarray(after), *block, _bytes(shown), normals

@@ -58,16 +58,22 @@ class Previewer:
         _native.preview_pixels(**self._arguments(camera, supersamples), places=places, out=pixels)
         return _preview(pixels)
 
+    def held(self, texture: Texture) -> _native.HeldTexture:
+        """With mip maps, to be worn."""
+        return _native.held_texture(self._tracer.native, texture_part(texture))
+
     @contextmanager
-    def wearing(self, textures: Mapping[int, Texture]) -> Iterator[None]:
+    def wearing(self, textures: Mapping[int, _native.HeldTexture]) -> Iterator[None]:
         """Meanwhile, some of the scene's textures are others. No second thread may look."""
+        worn: list[int] = []
         try:
             for index, texture in textures.items():
-                _native.replace_texture(self._tracer.native, index, texture_part(texture))
+                _native.swap_texture(self._tracer.native, index, texture)
+                worn.append(index)
             yield
         finally:
-            for index in textures:
-                _native.replace_texture(self._tracer.native, index, texture_part(self._tracer.flat.textures[index]))
+            for index in worn:
+                _native.swap_texture(self._tracer.native, index, textures[index])
 
     def _arguments(self, camera: Camera, supersamples: int) -> dict[str, Any]:
         light = self._light

@@ -17,6 +17,7 @@ from nightproof.scenes.fields import Fields
 from nightproof.scenes.flat import Environment, FlatScene, Instance, Material
 from nightproof.scenes.frames import normalized, with_normals, with_tangents
 from nightproof.scenes.gltf import GltfDocument
+from nightproof.scenes.images import decode_image
 from nightproof.scenes.lights import read_cameras, read_lights
 from nightproof.scenes.materials import read_materials
 from nightproof.scenes.nodes import Placement, copies, copy_count, place_nodes
@@ -24,7 +25,7 @@ from nightproof.scenes.selection import scenes_note
 from nightproof.scenes.shapes import Shape
 from nightproof.scenes.soup import Soup, cofactors
 from nightproof.scenes.texcoords import folded
-from nightproof.scenes.textures import TextureTable
+from nightproof.scenes.textures import Decode, TextureTable
 
 Array = np.ndarray
 TRIANGLE_LIMIT = 20_000_000
@@ -47,12 +48,12 @@ class Draw:
     material: int | None
 
 
-def flatten(document: GltfDocument, environment: Environment | None = None) -> FlatScene:
+def flatten(document: GltfDocument, environment: Environment | None = None, decode: Decode = decode_image) -> FlatScene:
     """The default scene of a document, ready to render. Raises BrokenScene; SceneTooLarge before memory runs out."""
     notes = [*document.notes, *filter(None, [scenes_note(document)])]
     placement = place_nodes(document)
     draws = _draws(document, placement, notes)
-    table = TextureTable(document)
+    table = TextureTable(document, decode)
     used = frozenset(draw.material for draw in draws if draw.material is not None)
     materials, sets = zip(*map(folded, read_materials(document, used, table)), strict=True)
     notes += [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import UInt8
 
 from nightproof.scenes.fields import Fields
 from nightproof.scenes.flat import Texture, TextureUse, Wrap
@@ -19,11 +21,16 @@ NEUTRAL = {"normal": (128, 128, 255, 255), "emissive": (0, 0, 0, 255), "color": 
 """What stands in for an image that cannot be decoded: a flat surface, dark, of linear grey .5; else white."""
 
 
+Decode = Callable[[bytes, str, str], UInt8[Array, "h w 4"]]
+"""Of a file of an image, its type and where it stands in the document, the pixels; as `images.decode_image`."""
+
+
 @dataclass
 class TextureTable:
     """The textures of one scene while its materials are being read."""
 
     document: GltfDocument
+    decode: Decode = decode_image
     textures: list[Texture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _indices: dict[tuple[int, str, bool], int] = field(default_factory=dict)
@@ -87,7 +94,7 @@ class TextureTable:
             if is_decodable(mime):
                 width, height = image_size(data, mime, pointer)
                 self.document.take(4 * width * height, pointer)
-                self._pixels[image] = decode_image(data, mime, pointer)
+                self._pixels[image] = self.decode(data, mime, pointer)
             else:
                 what = mime or "an unknown image format"
                 more = "; `pip install nightproof[ktx2]` shows it" if mime == KTX2 else ""

@@ -63,12 +63,14 @@ def _lowered(quality: int, loss: Loss) -> int:
     return max(LEAST_QUALITY, quality - round(LOWER_PER_DB * looser_db))
 
 
-SEARCHING, KEPT, KEPT_WITH_ALPHA = 2, 6, 4
-"""How hard WebP's coder tries at samples and at what is kept; 6 would take alpha ten times as long for a per mille."""
+SEARCHING, KEPT, KEPT_FINE, KEPT_WITH_ALPHA = 2, 6, 5, 4
+FINE_QUALITY = 80
+"""How hard WebP's coder tries at samples and at what is kept. From that quality on 5 takes 1.6 % more bytes than 6 in
+half the time, at 50 it takes 4 % more in three quarters; alpha would take ten times as long for a per mille."""
 
 
 def _webp(pixels: np.ndarray, quality: int, *, thorough: bool) -> bytes:
-    kept = KEPT if pixels.shape[2] == 3 else KEPT_WITH_ALPHA
+    kept = KEPT_WITH_ALPHA if pixels.shape[2] == 4 else KEPT_FINE if quality >= FINE_QUALITY else KEPT
     return webp(pixels, lossless=False, quality=quality, method=kept if thorough else SEARCHING)
 
 

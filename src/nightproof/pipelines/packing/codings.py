@@ -32,6 +32,7 @@ class Known:
 
     lossy: dict[int, tuple[bytes, Measured]] = field(default_factory=dict)
     lossy_sample: dict[int, tuple[int, Measured]] = field(default_factory=dict)
+    exact: dict[Rounding, bytes] = field(default_factory=dict)
     exact_bytes: dict[Rounding, float] = field(default_factory=dict)
     rounded: dict[tuple[Rounding, bool], Measured] = field(default_factory=dict)
 
@@ -47,6 +48,10 @@ class Codings:
     slack_db: float
     """How far it stays from what may be lost by halving."""
     known: Known = field(default_factory=Known)
+    decode: Callable[[bytes], Array] | None = None
+    """Of a file of all of it, where someone keeps what is decoded: RGBA."""
+    whole: bool = True
+    """Whether it is as large as what came in."""
 
     @cached_property
     def picture(self) -> Picture:
@@ -56,6 +61,10 @@ class Codings:
     def sample(self) -> Picture:
         return self.picture.sample()
 
+    def remember(self, picture: Picture) -> None:
+        """What `make` would make."""
+        self.__dict__["picture"] = picture
+
     def forget_texels(self) -> None:
         """Until they are asked for again; its sample is small."""
         self.__dict__.pop("picture", None)
@@ -64,7 +73,8 @@ class Codings:
         known = self.known.lossy
         if quality not in known:
             data = self.coder.encode(self.picture.pixels, quality, thorough=True)
-            known[quality] = data, self._measured(self.picture, data)
+            after = self.decode(data) if self.decode else reread(data, self.picture.pixels.shape[2])
+            known[quality] = data, measured(self.picture, after, self.use)
         return known[quality]
 
     def lossy_sample(self, quality: int) -> tuple[int, Measured]:
@@ -72,13 +82,17 @@ class Codings:
         known = self.known.lossy_sample
         if quality not in known:
             data = self.coder.encode(self.sample.pixels, quality, thorough=False)
-            known[quality] = len(data), self._measured(self.sample, data)
+            after = reread(data, self.sample.pixels.shape[2])
+            known[quality] = len(data), measured(self.sample, after, self.use)
         return known[quality]
 
     def exact(self, way: Rounding) -> bytes:
         """Without loss, after rounding. Chroma is not halved, which normals can't bear."""
-        method, quality = EXACT_KEPT
-        return webp(self._round(self.picture, way), lossless=True, quality=quality, method=method)
+        if way not in self.known.exact:
+            method, quality = EXACT_KEPT
+            rounded = self._round(self.picture, way)
+            self.known.exact[way] = webp(rounded, lossless=True, quality=quality, method=method)
+        return self.known.exact[way]
 
     def exact_bytes(self, way: Rounding) -> float:
         """What `exact` would take, by the sample."""
@@ -108,6 +122,3 @@ class Codings:
 
     def _round(self, picture: Picture, way: Rounding) -> Array:
         return way.of(picture.pixels, self.middle)
-
-    def _measured(self, picture: Picture, data: bytes) -> Measured:
-        return measured(picture, reread(data, picture.pixels.shape[2]), self.use)

@@ -6,15 +6,16 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.candidates import Made
-from nightproof.pipelines.packing.pixels import reread
+from nightproof.pipelines.packing.decoded import Decoded
 from nightproof.pipelines.packing.sharing import Claim, Option, shares
-from nightproof.pipelines.packing.sight import Look, Sight, squared_error
+from nightproof.pipelines.packing.sight import Look, Sight, Worn, squared_error
 from nightproof.pipelines.packing.texture_work import Asked, Encoded
 from nightproof.pipelines.packing.tolerances import Tolerances
 from nightproof.scenes.flat import FlatScene
@@ -42,21 +43,29 @@ FEWER = 4
 OF_PART = (0.8, 0.6, 0.45, 0.3, 0.2)
 """What may be left of a part's error after one round: beyond, the powers foretell little."""
 BYTES_PER_TRIANGLE = 2.5
+DOUBTFUL, MOST_DOUBTFUL = 0.9, 6
+"""Which views are looked at before the others, by what they lost before, and how many."""
 
 
 class Judge:
     """Looks at what was made of one scene."""
 
-    def __init__(self, flat: FlatScene, sampler: ViewSampler, rays: RayCaster, threads: int) -> None:
-        self._sight = Sight(flat, sampler, rays, threads)
+    def __init__(self, flat: FlatScene, sampler: ViewSampler, rays: RayCaster, decoded: Decoded, threads: int) -> None:
+        self._sight, self._decoded = Sight(flat, sampler, rays, decoded, threads), decoded
         counts = np.bincount(flat.triangle_instance, minlength=len(flat.instances))
         self._triangles = {(each.mesh, each.primitive): int(n) for each, n in zip(flat.instances, counts, strict=True)}
         """Of each part, once however often it is shown."""
         self._of_image: dict[tuple[int, bytes], dict[int, float]] = {}
 
-    def look(self, data: bytes) -> tuple[Look, tuple[float, ...]]:
-        """A file, and the PSNR of its views."""
-        look = self._sight.look(data)
+    def look(
+        self, data: bytes, before: Look = MappingProxyType({}), least_psnr_db: float = 0.0
+    ) -> tuple[Look, tuple[float, ...]]:
+        """A file, and the PSNR of its views; where a view that was among the worst of `before` is below what is asked,
+        of some of them."""
+        errors = self._sight.errors(before)
+        worst = sorted(errors, key=lambda view: -errors[view])
+        doubtful = [view for view in worst if errors[view] > DOUBTFUL * squared_error(least_psnr_db)]
+        look = self._sight.look(data, doubtful[:MOST_DOUBTFUL], squared_error(least_psnr_db))
         return look, self._sight.psnr_db(look)
 
     def tightened(
@@ -97,11 +106,15 @@ class Judge:
 
     def _claims(self, tolerances: Tolerances, look: Look, made: Made, errors: dict[int, float]) -> dict[Blamed, Claim]:
         """What each is to blame for adds up to what was seen."""
-        replaced = {image: _pixels(found.data) for image, found in made.images.items() if found.data}
-        plain = self._sight.look_with(replaced, errors)
+        replaced = {image: found.data for image, found in made.images.items() if found.data}
+        worn = {image: self._sight.worn(image, self._decoded.pixels(data)) for image, data in replaced.items()}
+        plain = self._sight.look_with(worn.values(), errors)
         shapes = {view: self._sight.blame(view, plain, look)[0] for view in errors}
         counted = self._counted(plain, errors, replaced)
-        alone = {image: self._errors(image, made, tuple(errors)) for image in sorted(set().union(*counted.values()))}
+        alone = {
+            image: self._errors(image, replaced[image], worn[image], tuple(errors))
+            for image in sorted(set().union(*counted.values()))
+        }
         found: dict[Blamed, dict[int, float]] = defaultdict(dict)
         for view, error in errors.items():
             blame: dict[Blamed, float] = {("part", part): value for part, value in shapes[view].items()}
@@ -115,7 +128,7 @@ class Judge:
             if any(value >= COUNTED * errors[view] for view, value in of_views.items())
         }
 
-    def _counted(self, plain: Look, errors: dict[int, float], replaced: Mapping[int, Array]) -> dict[int, set[int]]:
+    def _counted(self, plain: Look, errors: dict[int, float], replaced: Mapping[int, bytes]) -> dict[int, set[int]]:
         """View → the replaced images of the materials that show a good part of its error."""
         found = {}
         for view, error in errors.items():
@@ -140,20 +153,14 @@ class Judge:
         unharmed = [Option(UNHARMED, TIMES_UNHARMED * takes)] if tolerances.tightened(which) else []
         return Claim((*found, *unharmed), of_views)
 
-    def _errors(self, image: int, made: Made, views: tuple[int, ...]) -> dict[int, float]:
-        """Of some views, with one image replaced."""
-        data = made.images[image].data
-        assert data is not None  # only replaced images are asked for
+    def _errors(self, image: int, data: bytes, worn: Worn, views: tuple[int, ...]) -> dict[int, float]:
+        """Of some views, with one image replaced by `data`."""
         known = self._of_image.setdefault((image, data), {})
         if missing := [view for view in views if view not in known]:
-            known |= self._sight.errors(self._sight.look_with({image: _pixels(data)}, missing, FEWER))
+            known |= self._sight.errors(self._sight.look_with([worn], missing, FEWER))
         return known
 
 
 def _next_of(found: Encoded, factor: float, asked: Asked | None) -> Asked:
     stricter_db = round(found.kept_db - 10 * math.log10(factor), 1)
     return Asked(stricter_db, round(found.kept_db, 1), (*(asked.had if asked else ()), *found.had))
-
-
-def _pixels(data: bytes) -> Array:
-    return np.ascontiguousarray(reread(data, 4))

@@ -14,6 +14,7 @@ from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.candidates import NOT_SEEN, Candidate, Made, Progress, Seen, candidates
 from nightproof.pipelines.packing.coders import WEBP, Coder
 from nightproof.pipelines.packing.covered import packed_cells
+from nightproof.pipelines.packing.decoded import Decoded
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.judge import Judge
 from nightproof.pipelines.packing.lods import LevelsAsked
@@ -21,7 +22,7 @@ from nightproof.pipelines.packing.nearness import nearness_of, spare_texels
 from nightproof.pipelines.packing.recode import Encoder, SeenTextures
 from nightproof.pipelines.packing.references import NotUnderstood
 from nightproof.pipelines.packing.shape import well_shaped
-from nightproof.pipelines.packing.sight import SIDE_PX
+from nightproof.pipelines.packing.sight import SIDE_PX, Look
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.tolerances import LOOKED_AT, Tolerances
 from nightproof.scenes.broken import BrokenScene
@@ -37,8 +38,8 @@ CAREFUL = Tolerances(shape_px=0.0)
 """What is tried where no tightening was enough: every triangle, and textures as where nothing is looked at."""
 TOO_GOOD_DB, AIMED_DB, STEPS_BACK = 0.5, 0.2, 2
 """So far beyond, tightening went too far, and steps back are tried that aim at that much beyond, so many at most."""
-WORTHWHILE = 0.99
-"""What part of the bytes a step back may leave to be looked at."""
+WORTHWHILE, LESS_FAR = 0.99, 0.97
+"""What part of the bytes a step back may leave to be looked at; and how far the next goes of what a bad one foretells."""
 NO_LEVELS = "No coarser levels of detail: no mesh of the packed file is large and plain enough."
 ROUNDS = 8
 """How often tolerances are tightened before the input is given back."""
@@ -100,7 +101,8 @@ class Packer:
         self.original = document.file_bytes or _as_glb(document)
         self._flat = flat if flat is not None and len(flat.triangles) > 0 else None
         self._threads = threads
-        self._encoder = Encoder(threads, cache, coder)
+        self._decoded = None if self._flat is None else Decoded(document, self._flat)
+        self._encoder = Encoder(threads, cache, coder, self._decoded)
         self._levels = LevelsAsked(levels, flat.environment, threads) if levels and flat is not None else None
 
     @property
@@ -161,8 +163,8 @@ class Packer:
 
     @cached_property
     def _judge(self) -> Judge:
-        assert self._flat is not None
-        judge = Judge(self._flat, *self._views, self._threads)
+        assert self._flat is not None and self._decoded is not None
+        judge = Judge(self._flat, *self._views, self._decoded, self._threads)
         del self._views  # as large as the scene, and asked no more
         return judge
 
@@ -174,9 +176,9 @@ class Packer:
             return PackedFile(best.data, (), best.notes)
         look, psnr_db = self._judge.look(best.data)
         for rounds in range(ROUNDS + 1):
-            if min(psnr_db) >= least_psnr_db:
+            if min(psnr_db) >= least_psnr_db:  # of all views then
                 found = PackedFile(best.data, best.steps, best.notes, psnr_db)
-                return self._nearer(found, ways, made, tolerances, least_psnr_db)
+                return self._nearer(found, look, ways, made, tolerances, least_psnr_db)
             tighter = self._judge.tightened(tolerances, look, ways, least_psnr_db, rounds)
             if tighter == tolerances or rounds == ROUNDS:
                 break
@@ -190,11 +192,11 @@ class Packer:
             tolerances = tighter
             if best.data == before:
                 continue
-            look, psnr_db = self._judge.look(best.data)
+            look, psnr_db = self._judge.look(best.data, look, least_psnr_db)
         return self._last(made, tolerances, least_psnr_db)
 
     def _nearer(
-        self, found: PackedFile, ways: Made, made: Making, tolerances: Tolerances, least_psnr_db: float
+        self, found: PackedFile, look: Look, ways: Made, made: Making, tolerances: Tolerances, least_psnr_db: float
     ) -> PackedFile:
         """Where tightening went too far, back as far as that foretells is enough."""
         part = 1.0
@@ -206,11 +208,12 @@ class Packer:
             ways, other = made(looser, self._seen)
             if not other.steps or len(other.data) > WORTHWHILE * len(found.data):
                 break
-            _, psnr_db = self._judge.look(other.data)
+            look, psnr_db = self._judge.look(other.data, look, least_psnr_db)
             if min(psnr_db) >= least_psnr_db:
                 found, tolerances = PackedFile(other.data, other.steps, other.notes, psnr_db), looser
-            else:
-                part /= 2
+            else:  # as if what views lost by it had grown evenly
+                lost_db = max(min(found.psnr_db) - min(psnr_db), spare_db)
+                part *= LESS_FAR * (spare_db - AIMED_DB) / lost_db
         return found
 
     def _last(self, made: Making, tolerances: Tolerances, least_psnr_db: float) -> PackedFile | None:

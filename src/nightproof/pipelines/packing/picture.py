@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Int16, UInt8
 
+from nightproof.kernels import texture_pixels
 from nightproof.pipelines.packing.pixels import halved
 
 Array = np.ndarray
@@ -130,14 +131,10 @@ def any_of(cells: Bool[Array, "h w"], block: int) -> Bool[Array, "h2 w2"]:
 def _filled(pixels: UInt8[Array, "h w c"], cells: Bool[Array, "n m"]) -> UInt8[Array, "h w c"]:
     """Cells that aren't shown in one colour each, the mean of the shown ones in the smallest square about them."""
     rows, columns = cells.shape
-    tall, wide = pixels.shape[0] // rows, pixels.shape[1] // columns
-    sums = pixels.reshape(rows, tall, -1).sum(axis=1, dtype=np.uint32)  # along rows first: ten times as fast
-    means = sums.reshape(rows, columns, wide, -1).sum(axis=2) / np.float32(tall * wide)
+    texels = pixels.shape[0] // rows * (pixels.shape[1] // columns)
+    means = texture_pixels.cell_sums(pixels, rows, columns) / np.float32(texels)
     colors = np.rint(_surroundings(means * cells[..., None], cells.astype(np.float32))).astype(np.uint8)
-    result = pixels.reshape(rows, tall, columns, wide, -1).copy()
-    hidden = np.nonzero(~cells)
-    result[hidden[0], :, hidden[1]] = colors[hidden][:, None, None]
-    return result.reshape(pixels.shape)
+    return texture_pixels.filled(pixels, cells, colors)
 
 
 def _surroundings(sums: Float32[Array, "n m c"], counts: Float32[Array, "n m"]) -> Float32[Array, "n m c"]:

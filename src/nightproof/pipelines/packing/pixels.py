@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import UInt8
 
+from nightproof.kernels import texture_pixels
 from nightproof.scenes.images import pixels_of
 from nightproof.scenes.srgb import LINEAR_OF_BYTE, encoded_of
 
@@ -17,7 +18,7 @@ PIXEL_LIMIT = 2**26
 WEBP_SIDE_LIMIT = 16_383
 BAND_ROWS = 256
 """A multiple of all blocks that pictures are measured by."""
-_PLAIN = (np.arange(256) / 255).astype(np.float32)
+_PLAIN, _BYTES = (np.arange(256) / 255).astype(np.float32), np.arange(256, dtype=np.uint8)
 _LINEAR = LINEAR_OF_BYTE.astype(np.float32)
 _STEPS = 1 << 14
 _ENCODED = np.rint(255 * encoded_of(np.arange(_STEPS + 1) / _STEPS)).astype(np.uint8)
@@ -97,38 +98,16 @@ def avif(pixels: UInt8[Array, "h w 3"], *, quality: int) -> bytes:
 def halved(pixels: UInt8[Array, "h w c"], kinds: Set[str]) -> UInt8[Array, "h2 w2 c"] | None:
     """Each 2 × 2 texels as one, as mip maps have them: colours averaged in linear light and by their alpha, normals as
     vectors. None where a side is odd."""
-    height, width, channels = pixels.shape
-    if height % 2 or width % 2:
+    if pixels.shape[0] % 2 or pixels.shape[1] % 2:
         return None
-    result = np.empty((height // 2, width // 2, channels), np.uint8)
-    for rows in bands(height):
-        result[rows.start // 2 : rows.stop // 2] = _halved(pixels[rows], kinds)
-    return result
+    light, codes = (_LINEAR, _ENCODED) if "color" in kinds else (_PLAIN, _BYTES)
+    return texture_pixels.halved(pixels, light, codes, normals="normal" in kinds)
 
 
 def bands(height: int) -> Iterator[slice]:
     """Rows in bands, the last one with what is left: floats of a part of a picture, not of the whole."""
     starts = list(range(0, max(1, height - BAND_ROWS + 1), BAND_ROWS))
     return (slice(start, stop) for start, stop in pairwise([*starts, height]))
-
-
-def _halved(pixels: UInt8[Array, "h w c"], kinds: Set[str]) -> UInt8[Array, "h2 w2 c"]:
-    channels = pixels.shape[2]
-    values = (_LINEAR if "color" in kinds else _PLAIN)[pixels]
-    if channels == 4:
-        values[..., 3] = _PLAIN[pixels[..., 3]]
-        values[..., :3] *= values[..., 3:] + np.float32(1e-6)
-    mean = (values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]) / 4
-    if channels == 4:
-        mean[..., :3] /= mean[..., 3:] + np.float32(1e-6)
-    if "normal" in kinds:
-        vectors = mean[..., :3] * 2 - 1
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
-        mean[..., :3] = (vectors + 1) / 2
-    result = np.rint(np.clip(mean, 0, 1) * 255).astype(np.uint8)
-    if "color" in kinds:
-        result[..., :3] = _ENCODED[np.rint(np.clip(mean[..., :3], 0, 1) * _STEPS).astype(np.int32)]
-    return np.asarray(result)
 
 
 def enlarged(pixels: UInt8[Array, "h w c"], height: int, width: int) -> UInt8[Array, "height width c"]:

@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 
 from nightproof.pipelines.packing.coders import CODERS, WEBP, Coder
 from nightproof.pipelines.packing.codings import Known
+from nightproof.pipelines.packing.decoded import Decoded
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.pipelines.packing.pixels import image_size
 from nightproof.pipelines.packing.texture_loss import Loss
@@ -45,8 +46,8 @@ class Encoder:
     """Encodes the images of one document, each piece of work once, in as many threads as it is given; `cache` outlives
     the process."""
 
-    def __init__(self, threads: int, cache: Path | None, coder: Coder = WEBP) -> None:
-        self._threads, self._cache, self._coder = max(1, threads), cache, coder
+    def __init__(self, threads: int, cache: Path | None, coder: Coder = WEBP, decoded: Decoded | None = None) -> None:
+        self._threads, self._cache, self._coder, self._decoded = max(1, threads), cache, coder, decoded
         self._loss: Loss | None = None
         self._coders: dict[int, TextureCoder] = {}
         self._done: dict[tuple[int, Asked | None], Encoded] = {}
@@ -86,7 +87,7 @@ class Encoder:
         def coder(image: int) -> TextureCoder:
             data, work, known = bytes(document.image(image)[0]), seen.work(image, uses[image]), self._known
             texels, mine = seen.texels.get(image), known.setdefault(image, {})
-            return TextureCoder(data, work, loss, self._cache, self._coder, texels, mine)
+            return TextureCoder(data, work, loss, self._cache, self._coder, texels, mine, self._decoded)
 
         return {i: coder(i) for i in sorted(uses) if document.image(i)[1] in RECODED and _replaceable(draft.json, i)}
 

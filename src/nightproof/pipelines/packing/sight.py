@@ -6,6 +6,7 @@ their mean squared error is that of the picture, but for chance.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 
+from nightproof._native import HeldTexture
 from nightproof.kernels.rays import RayCaster
+from nightproof.pipelines.packing.decoded import Decoded
 from nightproof.pipelines.packing.units import Part
 from nightproof.rendering.display import auto_exposure, to_display
 from nightproof.rendering.preview import Preview, Previewer
@@ -57,6 +60,8 @@ class Shown:
 
 Look = Mapping[int, Shown]
 """View → what it shows."""
+Worn = Mapping[int, HeldTexture]
+"""Texture → what stands in for it."""
 
 
 @dataclass(frozen=True)
@@ -73,27 +78,39 @@ class _View:
 class Sight:
     """What a scene looks like from a few views."""
 
-    def __init__(self, flat: FlatScene, sampler: ViewSampler, rays: RayCaster, threads: int = 1) -> None:
+    def __init__(
+        self, flat: FlatScene, sampler: ViewSampler, rays: RayCaster, decoded: Decoded, threads: int = 1
+    ) -> None:
         """`sampler` makes square views of SIDE_PX; `rays` runs over the scene's triangles."""
-        self._flat, self._threads = flat, threads
+        self._flat, self._threads, self._decoded = flat, threads, decoded
         self._previewer = Previewer(flat, threads)
         materials = [flat.materials[instance.material] for instance in flat.instances]
         self._clear = np.array([m.alpha_mode != "OPAQUE" or m.transmission > 0 for m in materials])
         self._step_m = 1e-5 * flat.diagonal_m
         self._views = [self._view(sampler.view(SEED, index), index, rays) for index in range(VIEWS)]
 
-    def look(self, data: bytes) -> Look:
-        """A GLB as it would be seen."""
-        return self._look(Previewer(flatten(parse_glb(data), self._flat.environment), self._threads), range(VIEWS))
+    def look(self, data: bytes, first: Iterable[int] = (), most_error: float = math.inf) -> Look:
+        """A GLB as it would be seen; from views `first` alone where one of them is further off than `most_error`."""
+        after = flatten(parse_glb(data), self._flat.environment, self._decoded.decode)
+        self._decoded.let_others_go()
+        previewer = Previewer(after, self._threads)
+        seen = self._look(previewer, first)
+        if max(self.errors(seen).values(), default=0.0) > most_error:
+            return seen
+        others = self._look(previewer, [view for view in range(VIEWS) if view not in seen])
+        return {view: (seen if view in seen else others)[view] for view in range(VIEWS)}
 
-    def look_with(self, images: Mapping[int, UInt8[Array, "h w 4"]], views: Iterable[int], every: int = 1) -> Look:
-        """The scene that came in with some of its images replaced, from some views, at one of `every` pixels."""
-        worn = {
-            index: replace(texture, pixels=images[texture.image])
+    def worn(self, image: int, pixels: UInt8[Array, "h w 4"]) -> Worn:
+        """What the scene that came in wears where one of its images is replaced."""
+        return {
+            index: self._previewer.held(replace(texture, pixels=pixels))
             for index, texture in enumerate(self._flat.textures)
-            if texture.image in images
+            if texture.image == image
         }
-        with self._previewer.wearing(worn):
+
+    def look_with(self, worn: Iterable[Worn], views: Iterable[int], every: int = 1) -> Look:
+        """The scene that came in with some of its images replaced, from some views, at one of `every` pixels."""
+        with self._previewer.wearing({index: texture for each in worn for index, texture in each.items()}):
             return self._look(self._previewer, views, every)
 
     def psnr_db(self, after: Look) -> tuple[float, ...]:

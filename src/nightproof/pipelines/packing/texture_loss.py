@@ -32,6 +32,8 @@ class Loss:
     grain_data_psnr_db: float = 27.0
     grain_normal_rms_deg: float = 6.5
     grain_polished_normal_rms_deg: float = 1.2
+    judged: bool = False
+    """Whether views judge what was made: limits are where to begin then."""
 
     def stricter(self, more_db: float) -> Loss:
         """Every limit so many decibels of squared error less; looser where negative."""
@@ -45,6 +47,7 @@ class Loss:
             self.grain_data_psnr_db + more_db,
             self.grain_normal_rms_deg * turned,
             self.grain_polished_normal_rms_deg * turned,
+            self.judged,
         )
 
     @property

@@ -18,6 +18,7 @@ from jaxtyping import UInt8
 
 from nightproof.pipelines.packing.coders import WEBP, Coder
 from nightproof.pipelines.packing.codings import Codings, Known
+from nightproof.pipelines.packing.decoded import Decoded
 from nightproof.pipelines.packing.picture import Picture, Rounding, picture_of
 from nightproof.pipelines.packing.pixels import decoded, enlarged
 from nightproof.pipelines.packing.quality import CLOSE_DB, lowest_that_holds
@@ -38,7 +39,9 @@ SMALLEST_PX = 16
 """Textures aren't halved below this side: nothing is left to save."""
 CORRECTIONS, TOO_MUCH_DB = 4, 0.6
 """How often the whole is coded where its sample foretold it badly, and what is too good."""
-CACHE_VERSION = b"nightproof/webp/7\n"
+ROUGHLY_DB = (-0.5, 1.5)
+"""So near is near enough at first where views judge."""
+CACHE_VERSION = b"nightproof/webp/8\n"
 _RECORD = struct.Struct("<di?I")
 
 
@@ -62,14 +65,16 @@ class TextureCoder:
         coder: Coder = WEBP,
         texels: UInt8[Array, "h w 4"] | None = None,
         known: dict[tuple[int, ...], Known] | None = None,
+        decoded: Decoded | None = None,
     ) -> None:
         """
         Args:
             texels: what the image shows, where someone decoded it before.
             known: by height and width; shared by coders of one image under other losses.
+            decoded: keeps what is found decoded for those who look at it.
         """
         self._data, self._work, self._loss, self._cache, self._texels = data, work, loss, cache, texels
-        self._coder, self._known = coder, {} if known is None else known
+        self._coder, self._known, self._decoded = coder, {} if known is None else known, decoded
 
     def encoded(self, asked: Asked | None = None) -> Encoded:
         """The smallest that holds; None asks for `loss`, or for what it says of grain."""
@@ -80,7 +85,7 @@ class TextureCoder:
             data, lossy = stored[_RECORD.size :] or None, None if quality < 0 else quality
             return Encoded(data, kept_db, lossy, is_grain, texels)
         made = self._encode(asked)
-        self._forget_texels()
+        self._forget_texels(but=made.data)
         if place:
             place.parent.mkdir(parents=True, exist_ok=True)
             part = place.with_suffix(f".{os.getpid()}.part")
@@ -102,7 +107,7 @@ class TextureCoder:
         if not self._sizes:
             return STAYS
         size = self._sizes[self._size_for(asks)]
-        found = _Lossy(size, self._loss, asks).best(grain=asked is None)
+        found = _Lossy(size, self._loss, asks, first=asked is None).best()
         exact = self._exact(size, asks, found)
         best = min([one for one in (found, exact) if one and one.data], key=_worth, default=STAYS)
         best = best if len(best.data or b"") < len(self._data) else STAYS
@@ -110,16 +115,20 @@ class TextureCoder:
 
     def _smaller_webp(self, best: Encoded, asked: Asked | None) -> Encoded:
         """Where the coder that was asked for has no quality, WebP may: it keeps grain better."""
-        self._forget_texels()  # the other makes its own
+        self._forget_texels(but=best.data)  # the other makes its own
         # Qualities of the one say nothing to the other: neither hears what the other had.
         asks = asked and replace(asked, had=())
         webp = TextureCoder(self._data, self._work, self._loss, texels=self._texels).encoded(asks)
         smaller = webp.data and len(webp.data) < len(best.data or self._data)
         return replace(webp, quality=None) if smaller else best
 
-    def _forget_texels(self) -> None:
+    def _forget_texels(self, but: bytes | None) -> None:
+        """Halves take little memory and their time to make: they stay."""
         for size in self._sizes:
-            size.forget_texels()
+            if size.whole:
+                size.forget_texels()
+            if self._decoded:
+                self._decoded.let_go(data for data, _ in size.known.lossy.values() if data != but)
 
     def options(self, asked: Asked | None, found: Encoded) -> tuple[KeptBytes, ...]:
         """What else it might become that keeps more than what was found, as its sample foretells."""
@@ -156,7 +165,11 @@ class TextureCoder:
         height, width, channels = picture.pixels.shape
         coder = WEBP if channels == 4 else self._coder
         known = self._known.setdefault((height, width), Known())
-        return Codings(partial(self._at, halvings), self._work.use, coder, slack_db, known)
+        decode = self._decoded.pixels if self._decoded else None
+        make, whole = partial(self._at, halvings), halvings == 0
+        found = Codings(make, self._work.use, coder, slack_db, known, decode, whole)
+        found.remember(picture)
+        return found
 
     def _whole(self) -> Picture | None:
         pixels = decoded(self._data, "a" in self._work.use.channels, self._texels)
@@ -224,8 +237,10 @@ class _Lossy:
     """The lossy coder's search for one size and what is asked of it. The whole is coded where its sample says; then
     what the whole kept corrects what is foretold."""
 
-    def __init__(self, size: Codings, loss: Loss, asks: Asked) -> None:
-        self._size, self._loss, self._asks = size, loss, asks
+    def __init__(self, size: Codings, loss: Loss, asks: Asked, *, first: bool) -> None:
+        self._size, self._loss, self._asks, self._first = size, loss, asks, first
+        roughly = first and loss.judged
+        self._near = ROUGHLY_DB if roughly else (-CLOSE_DB, TOO_MUCH_DB)
         self._limit, self._least = loss, size.coder.lowest(loss)
         self._whole: dict[int, float] = {}
         """Quality → margin, of what was coded whole."""
@@ -235,11 +250,11 @@ class _Lossy:
             if texels == size.picture.size:
                 self._more_db[quality] = kept_db - self._sampled_db(quality)
 
-    def best(self, *, grain: bool) -> Encoded | None:
+    def best(self) -> Encoded | None:
         """What the lowest quality makes that is enough. Where none is: by what is allowed of grain, or else the lowest
         that is nearly as good as the best, if that is more than there was."""
         quality = self._lowest(self._asks.stricter_db, self._least)
-        if quality is None and grain:
+        if quality is None and self._first:
             self._limit, self._whole, self._more_db = self._loss.of_grain, {}, {}
             quality = self._lowest(0.0, self._size.coder.lowest_of_grain(self._loss))
         elif quality is None:
@@ -266,11 +281,10 @@ class _Lossy:
                 break
             margin_db = self._whole[quality] = self._size.lossy(quality)[1].margin_db(self._limit)
             self._more_db[quality] = margin_db - self._sampled_db(quality)
-            if -CLOSE_DB <= margin_db - least_db < TOO_MUCH_DB:
+            if self._near[0] <= margin_db - least_db < self._near[1]:
                 break
-        return min(
-            (quality for quality, kept_db in self._whole.items() if kept_db >= least_db - CLOSE_DB), default=None
-        )
+        least_db += self._near[0]
+        return min((quality for quality, kept_db in self._whole.items() if kept_db >= least_db), default=None)
 
     def _foretold_db(self, quality: int) -> float:
         if quality in self._whole:

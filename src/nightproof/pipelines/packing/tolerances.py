@@ -24,6 +24,7 @@ LOOKED_AT = Loss(
     grain_data_psnr_db=24.0,
     grain_normal_rms_deg=9.0,
     grain_polished_normal_rms_deg=4.0,
+    judged=True,
 )
 """Of textures whose loss is judged by what views show of it: what is left to be seen from nearer."""
 

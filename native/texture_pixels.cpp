@@ -1,0 +1,128 @@
+// Textures halved as mip maps are, and cells of them that nobody sees filled; twin: nightproof.kernels.texture_pixels_reference.
+//
+// One thread: whoever asks works on several textures at once.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+namespace nb = nanobind;
+
+namespace {
+
+using Pixels = nb::ndarray<const std::uint8_t, nb::shape<-1, -1, -1>, nb::c_contig, nb::device::cpu>;
+using OutPixels = nb::ndarray<std::uint8_t, nb::shape<-1, -1, -1>, nb::c_contig, nb::device::cpu>;
+using Cells = nb::ndarray<const std::uint8_t, nb::shape<-1, -1>, nb::c_contig, nb::device::cpu>;
+using Sums = nb::ndarray<std::uint32_t, nb::shape<-1, -1, -1>, nb::c_contig, nb::device::cpu>;
+using Light = nb::ndarray<const float, nb::shape<256>, nb::c_contig, nb::device::cpu>;
+using Codes = nb::ndarray<const std::uint8_t, nb::shape<-1>, nb::c_contig, nb::device::cpu>;
+
+constexpr float kLeastAlpha = 1e-6f, kLeastLength = 1e-6f;
+
+float clipped(float value) { return std::min(std::max(value, 0.f), 1.f); }
+
+struct Halving {
+    const float* light;  // of each byte
+    const std::uint8_t* codes;
+    float steps;
+    bool normals;
+
+    std::uint8_t code(float value) const { return codes[std::lrintf(clipped(value) * steps)]; }
+
+    // The mean of four texels, `row` bytes apart downwards.
+    template <int Channels>
+    void one(const std::uint8_t* above, const std::uint8_t* below, std::uint8_t* out) const {
+        float mean[4];
+        const std::uint8_t* texels[4] = {above, below, above + Channels, below + Channels};
+        if constexpr (Channels == 4) {
+            float alpha[4];
+            for (int i = 0; i < 4; ++i) alpha[i] = texels[i][3] / 255.f;
+            for (int c = 0; c < 3; ++c) {
+                float value[4];
+                for (int i = 0; i < 4; ++i) value[i] = light[texels[i][c]] * (alpha[i] + kLeastAlpha);
+                mean[c] = (value[0] + value[1] + value[2] + value[3]) / 4;
+            }
+            mean[3] = (alpha[0] + alpha[1] + alpha[2] + alpha[3]) / 4;
+            for (int c = 0; c < 3; ++c) mean[c] /= mean[3] + kLeastAlpha;
+            out[3] = static_cast<std::uint8_t>(std::lrintf(clipped(mean[3]) * 255.f));
+        } else {
+            for (int c = 0; c < 3; ++c)
+                mean[c] = (light[texels[0][c]] + light[texels[1][c]] + light[texels[2][c]] + light[texels[3][c]]) / 4;
+        }
+        if (normals) {
+            float v[3];
+            for (int c = 0; c < 3; ++c) v[c] = mean[c] * 2 - 1;
+            const float length = std::max(std::sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]), kLeastLength);
+            for (int c = 0; c < 3; ++c) mean[c] = (v[c] / length + 1) / 2;
+        }
+        for (int c = 0; c < 3; ++c) out[c] = code(mean[c]);
+    }
+
+    template <int Channels>
+    void rows(const std::uint8_t* from, std::size_t height, std::size_t width, std::uint8_t* out) const {
+        const std::size_t row = 2 * width * Channels;
+        for (std::size_t y = 0; y < height; ++y)
+            for (std::size_t x = 0; x < width; ++x, out += Channels) {
+                const std::uint8_t* above = from + 2 * y * row + 2 * x * Channels;
+                one<Channels>(above, above + row, out);
+            }
+    }
+};
+
+void expect_channels(std::size_t channels) {
+    if (channels < 3 || channels > 4) throw nb::value_error("textures have three or four channels");
+}
+
+}  // namespace
+
+void bind_texture_pixels(nb::module_& m) {
+    m.def("halve_texture", [](const Pixels& from, const Light& light, const Codes& codes, bool normals, const OutPixels& out) {
+        expect_channels(from.shape(2));
+        if (codes.shape(0) < 2) throw nb::value_error("no codes");
+        if (from.shape(0) != 2 * out.shape(0) || from.shape(1) != 2 * out.shape(1) || from.shape(2) != out.shape(2))
+            throw nb::value_error("the half has another shape");
+        const Halving halving{light.data(), codes.data(), static_cast<float>(codes.shape(0) - 1), normals};
+        nb::gil_scoped_release release;
+        if (from.shape(2) == 4) halving.rows<4>(from.data(), out.shape(0), out.shape(1), out.data());
+        else halving.rows<3>(from.data(), out.shape(0), out.shape(1), out.data());
+    }, nb::arg("pixels"), nb::arg("light"), nb::arg("codes"), nb::arg("normals"), nb::arg("out"),
+       "Each 2 × 2 texels as one: by the light of each byte, weighed by alpha, and the byte of each of evenly spaced lights.");
+
+    m.def("cell_sums", [](const Pixels& pixels, const Sums& sums) {
+        const std::size_t rows = sums.shape(0), columns = sums.shape(1), channels = pixels.shape(2), width = pixels.shape(1);
+        if (!rows || !columns || pixels.shape(0) % rows || width % columns || sums.shape(2) != channels)
+            throw nb::value_error("no such cells");
+        const std::size_t tall = pixels.shape(0) / rows, wide = width / columns;
+        nb::gil_scoped_release release;
+        std::fill_n(sums.data(), rows * columns * channels, 0u);
+        for (std::size_t y = 0; y < rows * tall; ++y) {
+            std::uint32_t* of_row = sums.data() + y / tall * columns * channels;
+            const std::uint8_t* texel = pixels.data() + y * width * channels;
+            for (std::size_t x = 0; x < columns; ++x, of_row += channels)
+                for (std::size_t i = 0; i < wide; ++i, texel += channels)
+                    for (std::size_t c = 0; c < channels; ++c) of_row[c] += texel[c];
+        }
+    }, nb::arg("pixels"), nb::arg("sums"), "Of each cell's texels, by channel.");
+
+    m.def("fill_cells", [](const OutPixels& pixels, const Cells& kept, const Pixels& colors) {
+        const std::size_t rows = kept.shape(0), columns = kept.shape(1), channels = pixels.shape(2), width = pixels.shape(1);
+        if (!rows || !columns || pixels.shape(0) % rows || width % columns || colors.shape(0) != rows ||
+            colors.shape(1) != columns || colors.shape(2) != channels)
+            throw nb::value_error("no such cells");
+        const std::size_t tall = pixels.shape(0) / rows, wide = width / columns;
+        nb::gil_scoped_release release;
+        for (std::size_t y = 0; y < rows * tall; ++y) {
+            const std::size_t row = y / tall * columns;
+            for (std::size_t x = 0; x < columns; ++x) {
+                if (kept.data()[row + x]) continue;
+                const std::uint8_t* color = colors.data() + (row + x) * channels;
+                std::uint8_t* texel = pixels.data() + (y * width + x * wide) * channels;
+                for (std::size_t i = 0; i < wide; ++i, texel += channels) std::memcpy(texel, color, channels);
+            }
+        }
+    }, nb::arg("pixels"), nb::arg("kept"), nb::arg("colors"), "Cells that aren't kept in one colour each, in place.");
+}

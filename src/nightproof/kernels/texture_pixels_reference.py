@@ -1,0 +1,43 @@
+"""Twin of `texture_pixels` in plain NumPy: what it says is right."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8, UInt32
+
+Array = np.ndarray
+LEAST = np.float32(1e-6)
+"""Of alphas and of lengths that something is divided by."""
+
+
+def halved(
+    pixels: UInt8[Array, "h w c"], light: Float32[Array, "256"], codes: UInt8[Array, "n"], *, normals: bool
+) -> UInt8[Array, "h2 w2 c"]:
+    values = light[pixels]
+    if pixels.shape[2] == 4:
+        values[..., 3] = pixels[..., 3] / np.float32(255)
+        values[..., :3] *= values[..., 3:] + LEAST
+    mean = (values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]) / 4
+    if pixels.shape[2] == 4:
+        mean[..., :3] /= mean[..., 3:] + LEAST
+    if normals:
+        vectors = mean[..., :3] * 2 - 1
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), LEAST)
+        mean[..., :3] = (vectors + 1) / 2
+    result = np.rint(np.clip(mean, 0, 1) * 255).astype(np.uint8)
+    result[..., :3] = codes[np.rint(np.clip(mean[..., :3], 0, 1) * (len(codes) - 1)).astype(np.int64)]
+    return result
+
+
+def cell_sums(pixels: UInt8[Array, "h w c"], rows: int, columns: int) -> UInt32[Array, "rows columns c"]:
+    height, width, channels = pixels.shape
+    cells = pixels.reshape(rows, height // rows, columns, width // columns, channels)
+    return cells.sum(axis=(1, 3), dtype=np.uint32)
+
+
+def filled(
+    pixels: UInt8[Array, "h w c"], kept: Bool[Array, "rows columns"], colors: UInt8[Array, "rows columns c"]
+) -> UInt8[Array, "h w c"]:
+    tall, wide = pixels.shape[0] // kept.shape[0], pixels.shape[1] // kept.shape[1]
+    shown, of_texel = (part.repeat(tall, axis=0).repeat(wide, axis=1) for part in (kept, colors))
+    return np.where(shown[..., None], pixels, of_texel)
