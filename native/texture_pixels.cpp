@@ -92,6 +92,19 @@ void bind_texture_pixels(nb::module_& m) {
     }, nb::arg("pixels"), nb::arg("light"), nb::arg("codes"), nb::arg("normals"), nb::arg("out"),
        "Each 2 × 2 texels as one: by the light of each byte, weighed by alpha, and the byte of each of evenly spaced lights.");
 
+    m.def("drop_alpha", [](const Pixels& from, const OutPixels& out) {
+        if (from.shape(0) != out.shape(0) || from.shape(1) != out.shape(1) || from.shape(2) != 4 || out.shape(2) != 3)
+            throw nb::value_error("from four channels to three");
+        nb::gil_scoped_release release;
+        const std::uint8_t* texel = from.data();
+        std::uint8_t* rgb = out.data();
+        for (std::size_t i = 0, n = from.shape(0) * from.shape(1); i < n; ++i, texel += 4, rgb += 3) {
+            rgb[0] = texel[0];
+            rgb[1] = texel[1];
+            rgb[2] = texel[2];
+        }
+    }, nb::arg("pixels"), nb::arg("out"), "The first three channels of four.");
+
     m.def("cell_sums", [](const Pixels& pixels, const Sums& sums) {
         const std::size_t rows = sums.shape(0), columns = sums.shape(1), channels = pixels.shape(2), width = pixels.shape(1);
         if (!rows || !columns || pixels.shape(0) % rows || width % columns || sums.shape(2) != channels)

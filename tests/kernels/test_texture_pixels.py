@@ -47,6 +47,12 @@ def test_sums_and_fillings_are_those_of_the_twin(channels):
     assert (before == texture(60, 90, channels)).all()  # what was given stays
 
 
+def test_alpha_is_dropped():
+    before = texture(33, 70, 4)
+    found = texture_pixels.without_alpha(before)
+    np.testing.assert_array_equal(found, texture_pixels_reference.without_alpha(before))
+
+
 def test_what_does_not_fit_is_refused():
     odd, even = texture(7, 8, 3), texture(8, 8, 3)
     with pytest.raises(ValueError, match="another shape"):
@@ -55,6 +61,8 @@ def test_what_does_not_fit_is_refused():
         texture_pixels.halved(even[..., :2], *SCALES["data"], normals=False)
     with pytest.raises(ValueError, match="no codes"):
         _native.halve_texture(even, SCALES["data"][0], np.zeros(1, np.uint8), False, np.empty((4, 4, 3), np.uint8))
+    with pytest.raises(ValueError, match="four channels"):
+        texture_pixels.without_alpha(even)
     with pytest.raises(ValueError, match="no such cells"):
         texture_pixels.cell_sums(even, 3, 2)
     with pytest.raises(ValueError, match="no such cells"):

@@ -29,6 +29,10 @@ def halved(
     return result
 
 
+def without_alpha(pixels: UInt8[Array, "h w 4"]) -> UInt8[Array, "h w 3"]:
+    return np.ascontiguousarray(pixels[..., :3])
+
+
 def cell_sums(pixels: UInt8[Array, "h w c"], rows: int, columns: int) -> UInt32[Array, "rows columns c"]:
     height, width, channels = pixels.shape
     cells = pixels.reshape(rows, height // rows, columns, width // columns, channels)

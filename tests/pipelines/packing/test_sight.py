@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from nightproof.kernels.rays import RayCaster
+from nightproof.pipelines.packing.decoded import Decoded
 from nightproof.pipelines.packing.judge import Judge
 from nightproof.pipelines.packing.pack import LEAST_PSNR_DB, pack
 from nightproof.pipelines.packing.sight import SIDE_PX, Sight
@@ -193,9 +194,10 @@ def ball_in_glass(scale: float) -> bytes:
 
 
 def test_what_shows_through_glass_is_blamed_behind_it():
-    flat = flatten(parse_glb(ball_in_glass(0.5)), named_environment("studio"))
+    document = parse_glb(ball_in_glass(0.5))
+    flat = flatten(document, named_environment("studio"))
     rays = RayCaster(flat.positions, flat.triangles, 1)
-    sight = Sight(flat, ViewSampler(flat, rays, SIDE_PX, SIDE_PX), rays)
+    sight = Sight(flat, ViewSampler(flat, rays, SIDE_PX, SIDE_PX), rays, Decoded(document, flat))
     parts, _ = sight.blame(0, None, sight.look(ball_in_glass(0.45)))
     assert parts[1, 0] > 0.5 * parts[0, 0] > 0
 

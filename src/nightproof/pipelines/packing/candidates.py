@@ -62,7 +62,7 @@ NOT_SEEN = Seen(SeenTextures({}, {}), {})
 
 
 def candidates(
-    document: GltfDocument,
+    base: Draft,
     encoder: Encoder,
     tolerances: Tolerances,
     seen: Seen,
@@ -72,9 +72,10 @@ def candidates(
     """The ways, not yet compared. Raises NotUnderstood and BrokenScene.
 
     Args:
+        base: the document, `begun`; it stays as it is.
         levels: coarser levels of detail that meshes may get besides. The ways stand in the same order with any.
     """
-    textured = Draft.of(document)
+    textured = base.copy()
     progress(0.0, "textures")
 
     def told(done: float) -> None:
@@ -83,7 +84,7 @@ def candidates(
     images = recode_images(textured, encoder, seen.textures, tolerances, told)
     names = ("textures",) if images else ()
     sizes = texture_sizes(textured)
-    leeways, coarser = leeways_of(document, tolerances, seen), TRIED_LEVELS if levels else 0
+    leeways, coarser = leeways_of(base.document, tolerances, seen), TRIED_LEVELS if levels else 0
     progress(0.7, "geometry")
     found: list[Candidate] = []
     simplified: set[Part] = set()
@@ -122,6 +123,13 @@ def candidates(
     return Made((*found, untouched), images, frozenset(simplified), options)
 
 
+def begun(document: GltfDocument) -> Draft:
+    """What all ways have in common, whatever the tolerances. Raises NotUnderstood and BrokenScene."""
+    draft = Draft.of(document)
+    resample_animations(draft)
+    return draft
+
+
 def leeways_of(document: GltfDocument, tolerances: Tolerances, seen: Seen) -> dict[Part, Leeway]:
     """By part; those that nobody sees, or that must stay, are left out."""
     parts = [place.part for place in primitives(document.json) if place.mesh in seen.units_per_px]
@@ -146,7 +154,6 @@ def _geometries(textured: Draft) -> Iterator[tuple[Draft, Redraco | None]]:
 
 
 def _finish(draft: Draft) -> None:
-    resample_animations(draft)
     lossless_rest.pack_rest(draft)
     tidy.merge_equal(draft)
     join_primitives(draft)

@@ -5,6 +5,7 @@ What is known here saves work and decides nothing: what was asked before must no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -95,12 +96,24 @@ class Codings:
         return self.known.exact[way]
 
     def exact_bytes(self, way: Rounding) -> float:
-        """What `exact` would take, by the sample."""
+        """What `exact` would take, by half of the sample: this coder takes long, and tells much from little."""
         if way not in self.known.exact_bytes:
             method, quality = EXACT_SEARCHING
-            data = webp(self._round(self.sample, way), lossless=True, quality=quality, method=method)
-            self.known.exact_bytes[way] = len(data) * self.sample.parts
+            half = self.sample.pixels[:, : self.sample.pixels.shape[1] // 2] if self.sampled else self.sample.pixels
+            data = webp(way.of(half, self.middle), lossless=True, quality=quality, method=method)
+            self.known.exact_bytes[way] = len(data) * self.sample.parts * self.sample.pixels.size / half.size
         return self.known.exact_bytes[way]
+
+    def plain_bytes(self, way: Rounding) -> float:
+        """`exact_bytes` of a plain rounding, told from the finest and the coarsest one: bytes go as powers of steps."""
+        coarsest, *_, finest = self.roundings[0]
+        most, least = self.exact_bytes(finest), self.exact_bytes(coarsest)
+        return most * (least / most) ** (math.log(way.step / finest.step) / math.log(coarsest.step / finest.step))
+
+    @property
+    def sampled(self) -> bool:
+        """Whether it is so large that its sample is less than all of it."""
+        return self.sample is not self.picture
 
     def rounded(self, way: Rounding, *, whole: bool) -> Measured:
         """What rounding loses of the picture, or of its sample."""

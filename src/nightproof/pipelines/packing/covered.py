@@ -32,11 +32,19 @@ def shown_cells(draft: Draft) -> dict[int, Bool[Array, "512 512"]]:
     found: dict[int, Bool[Array, "512 512"]] = {}
     budget: dict[int, int] = defaultdict(lambda: MOST_TRIANGLES)
     for place in primitives(draft.json):
+        drawn: dict[Any, tuple[int, Bool[Array, "512 512"]]] = {}
+        """By how a texture lies on it: those of one material mostly lie alike."""
         for use in _uses(draft, place):
+            lies = (*coordinates(Fields.of(use, "", draft.json)), *_wraps(draft, use))
             for image in sources(draft.json["textures"][use["index"]]):
                 cells = found.setdefault(image, np.zeros((SIDE, SIDE), bool))
-                if not cells.all():
-                    cells |= _cells(draft, place, use, budget, image)
+                if cells.all():
+                    continue
+                if lies not in drawn:
+                    drawn[lies] = _cells(draft, place, use, budget[image])
+                count, shown = drawn[lies]
+                budget[image] -= count
+                cells |= shown if budget[image] >= 0 else True
     return {image: cells for image, cells in found.items() if cells.mean() <= MOST_SHOWN}
 
 
@@ -49,20 +57,19 @@ def _uses(draft: Draft, place: Place) -> list[dict[str, Any]]:
     return [use for material in materials_of(draft.json, place) for use in texture_infos(material)]
 
 
-def _cells(
-    draft: Draft, place: Place, use: dict[str, Any], budget: dict[int, int], image: int
-) -> Bool[Array, "512 512"]:
-    """What one primitive shows of one image; all where that cannot be told."""
+def _cells(draft: Draft, place: Place, use: dict[str, Any], most: int) -> tuple[int, Bool[Array, "512 512"]]:
+    """How many triangles one primitive has and what they show of a texture; all where that cannot be told, or where
+    they are more than `most`."""
     texcoord, transform = coordinates(Fields.of(use, "", draft.json))
     name = f"TEXCOORD_{texcoord}"
     if name in place.value["attributes"] and place.value.get("mode", 4) == 4 and not _pointed(draft, place):
         uv = draft.document.floats(place.value["attributes"][name]).astype(np.float64)
         corners = triangles_of(draft, place, len(uv))
-        budget[image] -= len(corners)
-        if budget[image] >= 0:
+        if len(corners) <= most:
             placed = TextureUse(0, texcoord, transform).placed(uv)
-            return uv_touched(placed[corners], *_wraps(draft, use), SIDE)
-    return np.ones((SIDE, SIDE), bool)
+            return len(corners), uv_touched(placed[corners], *_wraps(draft, use), SIDE)
+        return len(corners), np.ones((SIDE, SIDE), bool)
+    return 0, np.ones((SIDE, SIDE), bool)
 
 
 def triangles_of(draft: Draft, place: Place, count: int) -> UInt32[Array, "t 3"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nightproof.pipelines.packing.concise import make_concise
-from nightproof.pipelines.packing.draft import Draft
+from nightproof.pipelines.packing.draft import Draft, copied
 from nightproof.pipelines.packing.references import REFERENCES, places
 from nightproof.pipelines.packing.streams import ARRAY_BUFFER, Stream, encoded
 from nightproof.scenes.declared import declare, withdraw
@@ -56,7 +55,7 @@ class Sheet:
 def assemble(draft: Draft, *, meshopt: bool) -> bytes:
     """The draft as one GLB. The same draft gives the same bytes."""
     kept = _kept_views(draft)
-    sheet = Sheet(copy.deepcopy(draft.json), reserved=frozenset(kept) if draft.survey.frozen else frozenset())
+    sheet = Sheet(copied(draft.json), reserved=frozenset(kept) if draft.survey.frozen else frozenset())
     sheet.json.pop("bufferViews", None)
     sheet.json.pop("buffers", None)
     moved = {view: _keep(draft, sheet, view) for view in kept}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from nightproof.kernels.rays import RayCaster
-from nightproof.pipelines.packing.candidates import NOT_SEEN, Candidate, Made, Progress, Seen, candidates
+from nightproof.pipelines.packing.candidates import NOT_SEEN, Candidate, Made, Progress, Seen, begun, candidates
 from nightproof.pipelines.packing.coders import WEBP, Coder
 from nightproof.pipelines.packing.covered import packed_cells
 from nightproof.pipelines.packing.decoded import Decoded
@@ -39,7 +39,7 @@ CAREFUL = Tolerances(shape_px=0.0)
 TOO_GOOD_DB, AIMED_DB, STEPS_BACK = 0.5, 0.2, 2
 """So far beyond, tightening went too far, and steps back are tried that aim at that much beyond, so many at most."""
 WORTHWHILE, LESS_FAR = 0.99, 0.97
-"""What part of the bytes a step back may leave to be looked at; and how far the next goes of what a bad one foretells."""
+"""What part of the bytes a step back may leave to be looked at; how far the next goes of what a bad one foretells."""
 NO_LEVELS = "No coarser levels of detail: no mesh of the packed file is large and plain enough."
 ROUNDS = 8
 """How often tolerances are tightened before the input is given back."""
@@ -141,12 +141,17 @@ class Packer:
         return PackedFile(self.original, (), (f"Left as it is: {reason}.",))
 
     def _ways(self, tolerances: Tolerances, seen: Seen, progress: Progress, levels: LevelsAsked | None = None) -> Made:
-        return candidates(self._shaped, self._encoder, tolerances, seen, progress, levels)
+        return candidates(self._begun, self._encoder, tolerances, seen, progress, levels)
 
     @cached_property
     def _shaped(self) -> GltfDocument:
         """Raises BrokenScene."""
         return well_shaped(self.document)
+
+    @cached_property
+    def _begun(self) -> Draft:
+        """Raises NotUnderstood and BrokenScene."""
+        return begun(self._shaped)
 
     @cached_property
     def _views(self) -> tuple[ViewSampler, RayCaster]:

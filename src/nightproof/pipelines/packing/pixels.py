@@ -61,7 +61,7 @@ def decoded(data: bytes, alpha: bool, texels: UInt8[Array, "h w 4"] | None = Non
     except Exception:  # Pillow raises many kinds for broken files; those stay as they are
         return None
     transparent = alpha and pixels[..., 3].min() < 255
-    return np.ascontiguousarray(pixels if transparent else pixels[..., :3])
+    return np.ascontiguousarray(pixels) if transparent else texture_pixels.without_alpha(pixels)
 
 
 def reread(data: bytes, channels: int) -> np.ndarray:

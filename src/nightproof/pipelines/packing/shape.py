@@ -8,11 +8,11 @@ references of extensions that are listed in `references` there.
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from nightproof.pipelines.packing.draft import copied
 from nightproof.pipelines.packing.references import UNDERSTOOD
 from nightproof.scenes.fields import Fields
 from nightproof.scenes.gltf import ARRAYS, GltfDocument
@@ -41,7 +41,7 @@ UNSIGNED, FLOAT = (5121, 5123, 5125), (5126,)
 
 def well_shaped(document: GltfDocument) -> GltfDocument:
     """The same document, its whole numbers written as such (3.0 is a legal spelling of 3). Raises BrokenScene."""
-    json = copy.deepcopy(document.json)
+    json = copied(document.json)
     root = Fields(json, "", json)
     _check(root, ROOT)
     for array in ARRAYS:

@@ -32,7 +32,7 @@ CELLS = 160
 """Along a side of a view: one pixel of each cell is asked what it shows."""
 PIXELS = 4096
 """Looked at in each view, at most, of those that show a surface."""
-EXPOSED = 24
+EXPOSED = 16
 """Along a side: pixels from which the exposure follows."""
 LAYERS = 6
 """Of surfaces in front of each other that are told apart, where one shows through another."""
@@ -175,14 +175,14 @@ class Sight:
         """Pixels on and right beside surfaces, and what their centres show and show through."""
         random = np.random.default_rng((SEED, number))
         places = _spread(CELLS, random)
-        instances = self._layers(*camera.rays(places + 0.5), rays)
-        near = np.pad((instances[0] >= 0).reshape(CELLS, CELLS), 1)
+        met = rays.closest(*camera.rays(places + 0.5)).triangle >= 0
+        near = np.pad(met.reshape(CELLS, CELLS), 1)
         near = near[:-2] | near[1:-1] | near[2:]
         near = near[:, :-2] | near[:, 1:-1] | near[:, 2:]
         kept = np.flatnonzero(near)
         if len(kept) > PIXELS:
             kept = np.sort(random.choice(kept, PIXELS, replace=False))
-        return places[kept], instances[:, kept]
+        return places[kept], self._layers(*camera.rays(places[kept] + 0.5), rays)
 
     def _layers(
         self, origins: Float[Array, "n 3"], directions: Float[Array, "n 3"], rays: RayCaster

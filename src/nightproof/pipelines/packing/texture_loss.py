@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from nightproof.kernels.texture_loss import errors, worst_block
-from nightproof.pipelines.packing.picture import Picture, any_of
+from nightproof.pipelines.packing.picture import Picture
 from nightproof.pipelines.packing.pixels import bands
 from nightproof.pipelines.packing.texture_uses import TextureUse
 
@@ -92,8 +92,7 @@ ALPHA_PSNR_DB = 50.0
 def measured(before: Picture, after: UInt8[Array, "h w c"], use: TextureUse, *, rounded: bool = False) -> Measured:
     """What `after` lost, as it is seen; where values were rounded, from afar as well: grain averages out there, and
     bands of one value don't."""
-    each = before.each
-    shown = _any_shown(before) if each == 1 else _halved(_any_shown(before))
+    each, shown = before.each, before.measured_at
     near = _lost(before.pixels, after, (each, each), shown, use)
     if not rounded:
         return near
@@ -123,10 +122,6 @@ def slack_at_full_size_db(before: Picture, after: UInt8[Array, "h w c"], use: Te
 def _any_shown(picture: Picture) -> Bool[Array, "h w"] | None:
     """None (all) where nothing of it is: it is looked at all the same."""
     return picture.shown if picture.shown is not None and picture.shown.any() else None
-
-
-def _halved(shown: Bool[Array, "h w"] | None) -> Bool[Array, "h2 w2"] | None:
-    return None if shown is None else any_of(shown, 2)
 
 
 def _mostly(shown: Bool[Array, "h w"], tall: int, wide: int) -> Bool[Array, "h2 w2"]:

@@ -67,7 +67,10 @@ def _between(lossy: Sequence[KeptBytes]) -> list[KeptBytes]:
 
 
 def _exact(size: Codings, loss: Loss, share: float) -> list[KeptBytes]:
-    """Some roundings of each way, which are nearly all there are: samples of them take time as well."""
-    ways = [way for each in size.roundings for way in each[-1::-EVERY_WAY]]
-    kept = [min(size.rounded(way, whole=False).margin_db(loss), ALL_DB) for way in ways]
-    return [KeptBytes(kept_db, size.exact_bytes(way) * share) for way, kept_db in zip(ways, kept, strict=True)]
+    """Some roundings of each way, as samples take time; those that spare slopes only where the coder is any good."""
+    plain, sparing = (ways[-1::-EVERY_WAY] for ways in size.roundings)
+    taken = {way: size.plain_bytes(way) for way in plain}
+    if min(taken.values()) < size.lossy_sample(size.coder.scale.highest)[0] * size.sample.parts:
+        taken |= {way: size.exact_bytes(way) for way in sparing}
+    kept = {way: min(size.rounded(way, whole=False).margin_db(loss), ALL_DB) for way in taken}
+    return [KeptBytes(kept[way], taken[way] * share) for way in taken]

@@ -29,8 +29,9 @@ from nightproof.pipelines.packing.texture_work import STAYS, Asked, Encoded, Wor
 Array = np.ndarray
 REACH_DB, MORE_DB = 0.3, 0.5
 """The lossy coder's best costs much: so much less is taken for it. What counts as more than before."""
-LIKELY = 1.05
-"""So much more than the lossy coder's by a sample, and the lossless coder is tried at the whole."""
+LIKELY, HOPELESS = 1.05, 1.5
+"""So much more than the lossy coder's by a sample, and the lossless coder is tried at the whole; beyond so much for the
+coarsest rounding no other is looked at."""
 NEARLY_DB = 0.6
 """So much less than views ask for is enough of roundings: the next finer one may take twice the bytes."""
 GRAINY = 1.3
@@ -189,12 +190,13 @@ class TextureCoder:
         """By the lossless coder, of the coarsest rounding that holds; None where that is likely to be larger."""
         least_db = asks.stricter_db if lossy is None else min(lossy.kept_db, asks.stricter_db)
         least_db -= NEARLY_DB if asks.above_db > -math.inf else 0.0
+        if lossy and size.exact_bytes(size.roundings[0][0]) * _share_of(size, lossy) > HOPELESS * _worth(lossy):
+            return None
         ways = self._roundings(size, least_db, asks.above_db, whole=False)
         way = _smallest(size, ways)
         if lossy and size.exact_bytes(way) * _share_of(size, lossy) > LIKELY * _worth(lossy):
             return None
-        whole = size.sample is size.picture
-        if not whole and self._margin_db(size, way, whole=True) < min(least_db, ways[way]) - CLOSE_DB:
+        if size.sampled and self._margin_db(size, way, whole=True) < min(least_db, ways[way]) - CLOSE_DB:
             way = _smallest(size, self._roundings(size, least_db, asks.above_db, whole=True))
         kept_db = min(self._margin_db(size, way, whole=True), size.slack_db)
         return Encoded(size.exact(way), kept_db)
