@@ -44,21 +44,36 @@ void covered(int i, int from, int to, F&& f) {
     }
 }
 
-// Of sizes that halve evenly, which most are: the same sums in the same order as in general, texel by texel.
-void halve(const std::vector<float>& srgb, const Encoder& to_byte, const TextureLevel& from, bool encoded, const TextureLevel& to,
-           uint8_t* out) {
-    float table[2][256];
-    for (int i = 0; i < 256; ++i) table[0][i] = to_linear(srgb, uint8_t(i), encoded), table[1][i] = to_linear(srgb, uint8_t(i), false);
-    for (int y = 0; y < to.height; ++y) {
-        const uint8_t *above = from.bytes + size_t(8) * y * from.width, *below = above + size_t(4) * from.width;
-        for (int x = 0; x < to.width; ++x, above += 8, below += 8, out += 4)
-            for (int c = 0; c < 4; ++c) {
-                const float* of = table[c == 3];
-                const float sum = of[above[c]] * 0.25f + of[above[c + 4]] * 0.25f + of[below[c]] * 0.25f + of[below[c + 4]] * 0.25f;
-                out[c] = encoded && c < 3 ? to_byte(sum) : plain_byte(sum);
-            }
+// Of sizes that halve evenly, which most are, in whole numbers: sixteen bits of light, fourteen of a mean of four. The darkest step of
+// sRGB is five of those.
+struct Halver {
+    static constexpr int kLightBits = 16, kMeanBits = 14;
+    uint32_t light[256];
+    std::vector<uint8_t> code = std::vector<uint8_t>(1 << kMeanBits);
+
+    Halver(const std::vector<float>& srgb, const Encoder& to_byte) {
+        for (int i = 0; i < 256; ++i) light[i] = uint32_t(srgb[i] * ((1 << kLightBits) - 1) + 0.5f);
+        for (size_t i = 0; i < code.size(); ++i) code[i] = to_byte((float(i) + 0.5f) / (1 << kMeanBits));
     }
-}
+
+    void halve(const TextureLevel& from, bool encoded, const TextureLevel& to, uint8_t* out) const {
+        for (int y = 0; y < to.height; ++y) {
+            const uint8_t *above = from.bytes + size_t(8) * y * from.width, *below = above + size_t(4) * from.width;
+            if (encoded)
+                for (int x = 0; x < to.width; ++x, above += 8, below += 8, out += 4) {
+                    for (int c = 0; c < 3; ++c)
+                        out[c] = code[(light[above[c]] + light[above[c + 4]] + light[below[c]] + light[below[c + 4]]) >> (kLightBits + 2 - kMeanBits)];
+                    out[3] = plain(above + 3, below + 3);
+                }
+            else
+                for (int i = 0; i < 4 * to.width; ++i, ++out) *out = plain(above + 8 * (i / 4) + i % 4, below + 8 * (i / 4) + i % 4);
+        }
+    }
+
+    static uint8_t plain(const uint8_t* above, const uint8_t* below) {
+        return static_cast<uint8_t>((above[0] + above[4] + below[0] + below[4] + 2) >> 2);
+    }
+};
 
 void shrink(const std::vector<float>& srgb, const TextureLevel& from, bool encoded, int width, int height,
             std::vector<float>& sums) {
@@ -80,6 +95,7 @@ void shrink(const std::vector<float>& srgb, const TextureLevel& from, bool encod
 
 void add_levels(const std::vector<float>& srgb, Texture& texture, TextureMemory& memory) {
     const Encoder to_byte(srgb);
+    const Halver halver(srgb, to_byte);
     texture.levels = 1;
     while (texture.levels < kMaxLevels) {
         const TextureLevel& from = texture.level[texture.levels - 1];
@@ -90,7 +106,7 @@ void add_levels(const std::vector<float>& srgb, Texture& texture, TextureMemory&
         const size_t size = size_t(4) * to.width * to.height;
         if (!from.floats && from.width == 2 * to.width && from.height == 2 * to.height) {
             memory.bytes.emplace_back(size);
-            halve(srgb, to_byte, from, texture.srgb, to, memory.bytes.back().data());
+            halver.halve(from, texture.srgb, to, memory.bytes.back().data());
             to.bytes = memory.bytes.back().data();
             texture.level[texture.levels++] = to;
             continue;

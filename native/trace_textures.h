@@ -21,7 +21,7 @@ static inline int wrapped(int i, int count, int mode) {
     return i < count ? i : 2 * count - 1 - i;
 }
 
-[[gnu::always_inline]] static inline Texel fetch(const TextureLevel& level, const float* srgb, int x, int y) {
+static inline Texel fetch(const TextureLevel& level, const float* srgb, int x, int y) {
     const size_t at = 4 * (static_cast<size_t>(y) * level.width + x);
     if (level.floats) return {level.floats[at], level.floats[at + 1], level.floats[at + 2], level.floats[at + 3]};
     const uint8_t* p = level.bytes + at;

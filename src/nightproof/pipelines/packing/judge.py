@@ -17,7 +17,7 @@ from nightproof.pipelines.packing.decoded import Decoded
 from nightproof.pipelines.packing.sharing import Claim, Option, shares
 from nightproof.pipelines.packing.sight import Look, Sight, Worn, squared_error
 from nightproof.pipelines.packing.texture_work import Asked, Encoded
-from nightproof.pipelines.packing.tolerances import Tolerances
+from nightproof.pipelines.packing.tolerances import UNHARMED_BITS, Tolerances
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.views import ViewSampler
 
@@ -34,10 +34,12 @@ ALIKE = 0.97
 """Nearer to 1 a factor changes nothing."""
 COUNTED = 0.05
 """Of a view's error: who is to blame for less, in every view, is left alone."""
-SHAPE_POWER, GRID_POWER = 1.0, 0.1
-"""How bytes grow as error shrinks: triangles go with the distance, grids cost little."""
-UNHARMED, TIMES_UNHARMED = 0.05, 5.0
-"""What is left of its error where it keeps everything, and how many times the bytes that takes."""
+SIMPLIFIED, SHAPE_POWER = 0.5, 0.5
+"""What simplification leaves of a part's triangles, mostly, and how that grows as squared error shrinks."""
+OF_GRIDS = 0.18
+"""What a bit more of everything adds to the bytes of a part."""
+UNHARMED = 0.05
+"""What is left of its error where it keeps everything."""
 FEWER = 4
 """Single images are looked at by one of so many pixels: what they lose is spread, unlike what parts do."""
 OF_PART = (0.8, 0.6, 0.45, 0.3, 0.2)
@@ -93,7 +95,7 @@ class Judge:
                 tighter = tighter.with_image(key, _next_of(made.images[key], factor, tolerances.of_image.get(key)))
                 continue
             simplified, again = key in made.simplified, tolerances.tightened(key)
-            if again and claims[kind, key].options[0].bytes < little:
+            if factor <= UNHARMED or (again and claims[kind, key].options[0].bytes < little):
                 tighter = tighter.unharmed(key)
                 continue
             if simplified:
@@ -145,13 +147,11 @@ class Judge:
             image = made.images[which]
             others = [Option(10 ** ((image.kept_db - kept_db) / 10), taken) for kept_db, taken in made.options(which)]
             return Claim((Option(1.0, len(image.data or b"")), *others), of_views)
-        takes = BYTES_PER_TRIANGLE * self._triangles[which]
-        if tolerances.spent(which):
-            return Claim((Option(1.0, takes),), of_views)
-        power = SHAPE_POWER if which in made.simplified else GRID_POWER
-        found = [Option(factor, takes * factor**-power) for factor in (1.0, *OF_PART)]
-        unharmed = [Option(UNHARMED, TIMES_UNHARMED * takes)] if tolerances.tightened(which) else []
-        return Claim((*found, *unharmed), of_views)
+        factors: tuple[float, ...] = (1.0,)
+        if not tolerances.spent(which):
+            factors += (*OF_PART, UNHARMED) if tolerances.tightened(which) else OF_PART
+        whole, simplified = BYTES_PER_TRIANGLE * self._triangles[which], which in made.simplified
+        return Claim(tuple(Option(f, whole * _share_of_whole(f, simplified)) for f in factors), of_views)
 
     def _errors(self, image: int, data: bytes, worn: Worn, views: tuple[int, ...]) -> dict[int, float]:
         """Of some views, with one image replaced by `data`."""
@@ -159,6 +159,13 @@ class Judge:
         if missing := [view for view in views if view not in known]:
             known |= self._sight.errors(self._sight.look_with([worn], missing, FEWER))
         return known
+
+
+def _share_of_whole(factor: float, simplified: bool) -> float:
+    """Bytes of a part whose error shrinks, over those of all its triangles on the usual grids."""
+    bits = UNHARMED_BITS if factor <= UNHARMED else -math.log(factor, 4)
+    triangles = min(1.0, SIMPLIFIED * factor**-SHAPE_POWER) if simplified else 1.0
+    return triangles * (1 + OF_GRIDS * bits)
 
 
 def _next_of(found: Encoded, factor: float, asked: Asked | None) -> Asked:

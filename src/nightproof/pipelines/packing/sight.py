@@ -32,7 +32,7 @@ CELLS = 160
 """Along a side of a view: one pixel of each cell is asked what it shows."""
 PIXELS = 4096
 """Looked at in each view, at most, of those that show a surface."""
-EXPOSED = 16
+EXPOSED = 24
 """Along a side: pixels from which the exposure follows."""
 LAYERS = 6
 """Of surfaces in front of each other that are told apart, where one shows through another."""
