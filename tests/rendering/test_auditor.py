@@ -86,7 +86,7 @@ def all_brighter(flat):
 
 FAULTS = {
     "light 3 % brighter": all_brighter,
-    "wrong roughness": lambda flat: with_material(flat, 0, roughness=0.5),
+    "wrong roughness": lambda flat: with_material(flat, 0, roughness=0.7),
     "missing emitter": lambda flat: with_material(flat, 2, emissive=(0.0, 0.0, 0.0)),
     "rotated environment": lambda flat: replace(
         flat, environment=Environment(np.ascontiguousarray(np.roll(flat.environment.radiance, 8, axis=1)))
