@@ -112,9 +112,16 @@ void bind_texture_pixels(nb::module_& m) {
         const std::size_t tall = pixels.shape(0) / rows, wide = width / columns;
         nb::gil_scoped_release release;
         std::fill_n(sums.data(), rows * columns * channels, 0u);
-        for (std::size_t y = 0; y < rows * tall; ++y) {
-            std::uint32_t* of_row = sums.data() + y / tall * columns * channels;
-            const std::uint8_t* texel = pixels.data() + y * width * channels;
+        const std::size_t samples = width * channels;
+        std::vector<std::uint32_t> added(samples);  // of a row of cells: such loops become vector code
+        for (std::size_t y = 0; y < rows; ++y) {
+            std::fill(added.begin(), added.end(), 0u);
+            for (std::size_t j = 0; j < tall; ++j) {
+                const std::uint8_t* row = pixels.data() + (y * tall + j) * samples;
+                for (std::size_t i = 0; i < samples; ++i) added[i] += row[i];
+            }
+            std::uint32_t* of_row = sums.data() + y * columns * channels;
+            const std::uint32_t* texel = added.data();
             for (std::size_t x = 0; x < columns; ++x, of_row += channels)
                 for (std::size_t i = 0; i < wide; ++i, texel += channels)
                     for (std::size_t c = 0; c < channels; ++c) of_row[c] += texel[c];

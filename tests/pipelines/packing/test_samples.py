@@ -138,7 +138,7 @@ def test_a_part_that_has_nothing_left_to_give_is_offered_nothing():
     """Else it would be told to give way again and again, and nothing would come of it."""
     judge, part = Judge.__new__(Judge), (0, 0)
     judge._triangles = {part: 100}
-    made = Made((), {}, frozenset(), lambda image: ())
+    made = Made((), {}, {}, lambda image: ())
     spent = Tolerances().unharmed(part).unharmed(part)
     assert spent.spent(part)
     assert len(judge._claim(("part", part), spent, made, {0: 9.0}).options) == 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nightproof.pipelines.packing import lossless_rest, tidy
 from nightproof.pipelines.packing.draft import Draft
-from nightproof.pipelines.packing.geometry import GeometryStep
+from nightproof.pipelines.packing.geometry import GeometryStep, Remembered
 from nightproof.pipelines.packing.instancing import instance_nodes
 from nightproof.pipelines.packing.joining import join_primitives
 from nightproof.pipelines.packing.layout import assemble
@@ -44,8 +44,8 @@ class Made:
     ways: tuple[Candidate, ...]
     images: Mapping[int, Encoded]
     """What became smaller, by the document's numbering."""
-    simplified: frozenset[Part]
-    """What lost triangles."""
+    simplified: Mapping[Part, float]
+    """What lost triangles, and what share of them is left."""
     options: Callable[[int], Sequence[KeptBytes]]
     """What else an image might become."""
 
@@ -68,6 +68,7 @@ def candidates(
     seen: Seen,
     progress: Progress,
     levels: LevelsAsked | None = None,
+    remembered: Remembered | None = None,
 ) -> Made:
     """The ways, not yet compared. Raises NotUnderstood and BrokenScene.
 
@@ -87,14 +88,14 @@ def candidates(
     leeways, coarser = leeways_of(base.document, tolerances, seen), TRIED_LEVELS if levels else 0
     progress(0.7, "geometry")
     found: list[Candidate] = []
-    simplified: set[Part] = set()
+    simplified: dict[Part, float] = {}
     for geometry, redraco in _geometries(textured):
         tidy.merge_equal(geometry)
         tidy.drop_unread_attributes(geometry)
         maker = redraco.attribute if redraco else None
         # What may not move at all stands on the grids of what nobody looks at.
         bits, near = tolerances.more_bits, seen.units_per_px if tolerances.shape_px > 0 else NOT_SEEN.units_per_px
-        step, made = GeometryStep(geometry, sizes, leeways, bits, maker, near, coarser), names
+        step, made = GeometryStep(geometry, sizes, leeways, bits, maker, near, coarser, remembered), names
         if step.run():
             made = (*made, "geometry")
         if step.simplified:
@@ -120,7 +121,7 @@ def candidates(
     def options(image: int) -> Sequence[KeptBytes]:
         return encoder.options(image, tolerances.of_image.get(image))
 
-    return Made((*found, untouched), images, frozenset(simplified), options)
+    return Made((*found, untouched), images, simplified, options)
 
 
 def begun(document: GltfDocument) -> Draft:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,16 @@ def power_of_two(value: float) -> float:
     return math.ldexp(1.0, math.floor(math.log2(max(value, 1e-30))))
 
 
+@dataclass
+class Remembered:
+    """Of one document's geometry, from one set of tolerances to the next: what was made last, and of what."""
+
+    steps: dict[tuple[int, int | None], float] = field(default_factory=dict)
+    units: dict[tuple[Part, ...], tuple[Any, dict[int, Stream], list[Stream], list[list[Stream]]]] = field(
+        default_factory=dict
+    )
+
+
 class GeometryStep:
     """All units of a draft, each with the tolerance that its mesh and materials allow."""
 
@@ -76,15 +87,17 @@ class GeometryStep:
         attribute: AttributeMaker | None = None,
         units_per_px: Mapping[int, float] | None = None,
         levels: int = 0,
+        remembered: Remembered | None = None,
     ) -> None:
         """By mesh and primitive: what simplification may do (others keep every vertex), and by how many bits its grids
         are finer than usual. `levels`: how many coarser index lists are wanted of each that may be simplified."""
         self._attribute = attribute or (lambda _, *described: streams.attribute(*described))
+        self._remembered = Remembered() if remembered is None or attribute else remembered
         self._more_bits = more_bits or {}
         self._units_per_px = units_per_px or {}
         """Of meshes that are seen: at the nearest sensible view."""
-        self.simplified: set[Part] = set()
-        """Parts that lost triangles."""
+        self.simplified: dict[Part, float] = {}
+        """Parts that lost triangles, and what share of them is left."""
         self.coarser: dict[Part, list[Stream]] = {}
         """Their index lists for smaller sizes on screen, finest first, of the vertices that they have."""
         self._levels = levels
@@ -106,13 +119,19 @@ class GeometryStep:
         """One step per mesh, the finest of its parts', so that no seam opens between them."""
         steps: dict[int, float] = {}
         for place in (place for unit in units for place in unit.places):
-            positions = self._draft.document.floats(place.value["attributes"]["POSITION"])
-            step = position_step(positions, self._indices(place, len(positions)))
+            step = self._position_step(place)
             if place.mesh in self._units_per_px and "JOINTS_0" not in place.value["attributes"]:
                 step = max(step, power_of_two(GRID_PX * self._units_per_px[place.mesh]))
             step *= 2.0 ** -self._more_bits.get(place.part, 0)
             steps[place.mesh] = min(step, steps.get(place.mesh, math.inf))
         return steps
+
+    def _position_step(self, place: Place) -> float:
+        known, key = self._remembered.steps, (place.value["attributes"]["POSITION"], place.value.get("indices"))
+        if key not in known:
+            positions = self._draft.document.floats(key[0])
+            known[key] = position_step(positions, self._indices(place, len(positions)))
+        return known[key]
 
     def _meeting(self, units: list[Unit]) -> dict[int, Bool[np.ndarray, "v"]]:
         """Of each unit in a mesh of several: the vertices at which it meets another."""
@@ -133,21 +152,36 @@ class GeometryStep:
     def _pack(self, unit: Unit, step: float, meeting: Bool[np.ndarray, "v"] | None) -> None:
         first = unit.places[0]
         allowed = Tolerance(step, self._texcoord_step(unit), self._normal_bits(unit))
-        vertices = self._vertices(first, allowed)
-        count = len(vertices[first.vertex_accessors[0]].filtered.plain)
+        count = self._draft.json["accessors"][first.vertex_accessors[0]]["count"]
         alike: dict[tuple[int | None, bool], list[Place]] = {}
         for place in unit.places:
             alike.setdefault((place.value.get("indices"), self._blended(place)), []).append(place)
         lists = [self._indices(places[0], count) for places in alike.values()]
-        blended = [is_blended for _, is_blended in alike]
-        packed = pack_unit(list(vertices.values()), lists, blended, self._reduction(unit, vertices, lists, meeting))
-        self._draft.streams.update(zip(vertices, packed.vertices, strict=True))
-        for places, before, indices, coarser in zip(alike.values(), lists, packed.indices, packed.coarser, strict=True):
-            accessor, fewer = self._draft.add_accessor(indices), len(indices.filtered.plain) < FEWER * len(before)
+        name, of = tuple(place.part for place in unit.places), self._described(unit, allowed, tuple(alike), meeting)
+        known = self._remembered.units
+        if name not in known or known[name][0] != of:
+            known.pop(name, None)
+            vertices = self._vertices(first, allowed)
+            reduction = self._reduction(unit, vertices, lists, meeting)
+            packed = pack_unit(list(vertices.values()), lists, [is_blended for _, is_blended in alike], reduction)
+            known[name] = of, dict(zip(vertices, packed.vertices, strict=True)), packed.indices, packed.coarser
+        _, kept, lists_kept, coarser_kept = known[name]
+        self._draft.streams.update(kept)
+        for places, before, indices, coarser in zip(alike.values(), lists, lists_kept, coarser_kept, strict=True):
+            accessor, left = self._draft.add_accessor(indices), len(indices.filtered.plain) / len(before)
             for place in places:
                 place.value["indices"] = accessor
                 self.coarser[place.part] = coarser
-            self.simplified |= {place.part for place in places if fewer and place.part in self._leeways}
+            if left < FEWER:
+                self.simplified |= {place.part: left for place in places if place.part in self._leeways}
+
+    def _described(self, unit: Unit, allowed: Tolerance, alike: Any, meeting: Bool[np.ndarray, "v"] | None) -> Any:
+        """All that the packed unit depends on, but for the document's data."""
+        value = unit.places[0].value
+        named = [value["attributes"], *value.get("targets", [])]
+        leeways = [self._leeways.get(place.part) for place in unit.places]
+        locked, smooth = None if meeting is None else meeting.tobytes(), self._smooth(unit)
+        return [list(each.items()) for each in named], allowed, alike, leeways, smooth, locked, self._levels
 
     def _reduction(
         self,

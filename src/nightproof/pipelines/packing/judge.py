@@ -34,16 +34,16 @@ ALIKE = 0.97
 """Nearer to 1 a factor changes nothing."""
 COUNTED = 0.05
 """Of a view's error: who is to blame for less, in every view, is left alone."""
-SIMPLIFIED, SHAPE_POWER = 0.5, 0.5
-"""What simplification leaves of a part's triangles, mostly, and how that grows as squared error shrinks."""
+SHAPE_POWER = 0.5
+"""How triangles grow as squared error shrinks: with the distance that surface moves."""
 OF_GRIDS = 0.18
 """What a bit more of everything adds to the bytes of a part."""
-UNHARMED = 0.05
-"""What is left of its error where it keeps everything."""
+UNHARMED = 1 / 256
+"""What is left of its error where it keeps everything: a bit of its grids is a quarter."""
 FEWER = 4
 """Single images are looked at by one of so many pixels: what they lose is spread, unlike what parts do."""
-OF_PART = (0.8, 0.6, 0.45, 0.3, 0.2)
-"""What may be left of a part's error after one round: beyond, the powers foretell little."""
+OF_PART = (0.8, 0.6, 0.45, 0.3, 0.2, 0.1, 0.05, 0.02)
+"""What may be left of a part's error after one round, other than of one that keeps everything."""
 BYTES_PER_TRIANGLE = 2.5
 DOUBTFUL, MOST_DOUBTFUL = 0.9, 6
 """Which views are looked at before the others, by what they lost before, and how many."""
@@ -150,8 +150,8 @@ class Judge:
         factors: tuple[float, ...] = (1.0,)
         if not tolerances.spent(which):
             factors += (*OF_PART, UNHARMED) if tolerances.tightened(which) else OF_PART
-        whole, simplified = BYTES_PER_TRIANGLE * self._triangles[which], which in made.simplified
-        return Claim(tuple(Option(f, whole * _share_of_whole(f, simplified)) for f in factors), of_views)
+        whole, left = BYTES_PER_TRIANGLE * self._triangles[which], made.simplified.get(which, 1.0)
+        return Claim(tuple(Option(f, whole * _share_of_whole(f, left)) for f in factors), of_views)
 
     def _errors(self, image: int, data: bytes, worn: Worn, views: tuple[int, ...]) -> dict[int, float]:
         """Of some views, with one image replaced by `data`."""
@@ -161,10 +161,14 @@ class Judge:
         return known
 
 
-def _share_of_whole(factor: float, simplified: bool) -> float:
-    """Bytes of a part whose error shrinks, over those of all its triangles on the usual grids."""
+def _share_of_whole(factor: float, left: float) -> float:
+    """Bytes of a part whose error shrinks, over those of all its triangles on the usual grids.
+
+    Args:
+        left: which share of its triangles it has.
+    """
     bits = UNHARMED_BITS if factor <= UNHARMED else -math.log(factor, 4)
-    triangles = min(1.0, SIMPLIFIED * factor**-SHAPE_POWER) if simplified else 1.0
+    triangles = 1.0 if factor <= UNHARMED else min(1.0, left * factor**-SHAPE_POWER)
     return triangles * (1 + OF_GRIDS * bits)
 
 

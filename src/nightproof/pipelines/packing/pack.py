@@ -16,6 +16,7 @@ from nightproof.pipelines.packing.coders import WEBP, Coder
 from nightproof.pipelines.packing.covered import packed_cells
 from nightproof.pipelines.packing.decoded import Decoded
 from nightproof.pipelines.packing.draft import Draft
+from nightproof.pipelines.packing.geometry import Remembered
 from nightproof.pipelines.packing.judge import Judge
 from nightproof.pipelines.packing.lods import LevelsAsked
 from nightproof.pipelines.packing.nearness import nearness_of, spare_texels
@@ -102,7 +103,7 @@ class Packer:
         self._flat = flat if flat is not None and len(flat.triangles) > 0 else None
         self._threads = threads
         self._decoded = None if self._flat is None else Decoded(document, self._flat)
-        self._encoder = Encoder(threads, cache, coder, self._decoded)
+        self._encoder, self._remembered = Encoder(threads, cache, coder, self._decoded), Remembered()
         self._levels = LevelsAsked(levels, flat.environment, threads) if levels and flat is not None else None
 
     @property
@@ -141,7 +142,7 @@ class Packer:
         return PackedFile(self.original, (), (f"Left as it is: {reason}.",))
 
     def _ways(self, tolerances: Tolerances, seen: Seen, progress: Progress, levels: LevelsAsked | None = None) -> Made:
-        return candidates(self._begun, self._encoder, tolerances, seen, progress, levels)
+        return candidates(self._begun, self._encoder, tolerances, seen, progress, levels, self._remembered)
 
     @cached_property
     def _shaped(self) -> GltfDocument:

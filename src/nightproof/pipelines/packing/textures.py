@@ -36,6 +36,8 @@ NEARLY_DB = 0.6
 """So much less than views ask for is enough of roundings: the next finer one may take twice the bytes."""
 GRAINY = 1.3
 """What the bytes of grain count for that no quality holds: so much more for all of it is well spent."""
+SURELY_DB = 1.0
+"""Of a sample: so much less than what has to come back tells enough of the whole."""
 SMALLEST_PX = 16
 """Textures aren't halved below this side: nothing is left to save."""
 CORRECTIONS, TOO_MUCH_DB = 4, 0.6
@@ -152,6 +154,8 @@ class TextureCoder:
         while spare >= 2 and (smaller := self._halved(picture)) is not None:
             picture, spare, first = smaller, spare / 2, first + 1
         seen, found = picture, [self._codings(picture, first, math.inf)]
+        if self._surely_loses(seen):
+            return found
         while (smaller := self._halved(picture)) is not None:
             larger = enlarged(smaller.pixels, *seen.pixels.shape[:2])
             slack_db = slack_at_full_size_db(seen, larger, use, self._loss)
@@ -160,6 +164,15 @@ class TextureCoder:
             picture = smaller
             found.append(self._codings(picture, first + len(found), slack_db))
         return found
+
+    def _surely_loses(self, picture: Picture) -> bool:
+        """Whether a sample tells that not even half the size comes back."""
+        tiles = picture.sample()
+        smaller = None if tiles is picture else tiles.halved(self._work.use.kinds)
+        if smaller is None:
+            return False
+        larger = enlarged(smaller.pixels, *tiles.pixels.shape[:2])
+        return slack_at_full_size_db(tiles, larger, self._work.use, self._loss) < -SURELY_DB
 
     def _codings(self, picture: Picture, halvings: int, slack_db: float) -> Codings:
         """By WebP where transparency is read: it keeps alpha as it is."""
