@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from nightproof.pipelines.packing import lossless_rest, tidy
@@ -37,11 +37,15 @@ class Candidate:
     notes: tuple[str, ...] = ()
 
 
+NOT_MADE = Candidate(b"", ())
+
+
 @dataclass(frozen=True)
 class Made:
     """All ways under one set of tolerances."""
 
     ways: tuple[Candidate, ...]
+    """In an order that never changes; the last one leaves every vertex as it came."""
     images: Mapping[int, Encoded]
     """What became smaller, by the document's numbering."""
     simplified: Mapping[Part, float]
@@ -69,12 +73,14 @@ def candidates(
     progress: Progress,
     levels: LevelsAsked | None = None,
     remembered: Remembered | None = None,
+    hopeless: Set[int] = frozenset(),
 ) -> Made:
     """The ways, not yet compared. Raises NotUnderstood and BrokenScene.
 
     Args:
         base: the document, `begun`; it stays as it is.
         levels: coarser levels of detail that meshes may get besides. The ways stand in the same order with any.
+        hopeless: numbers of ways that are not made: a candidate without bytes of its own, `NOT_MADE`, stands for each.
     """
     textured = base.copy()
     progress(0.0, "textures")
@@ -90,6 +96,10 @@ def candidates(
     found: list[Candidate] = []
     simplified: dict[Part, float] = {}
     for geometry, redraco in _geometries(textured):
+        both = {len(found), len(found) + 1}
+        if both <= hopeless and redraco is None:
+            found += [NOT_MADE, NOT_MADE]
+            continue
         tidy.merge_equal(geometry)
         tidy.drop_unread_attributes(geometry)
         maker = redraco.attribute if redraco else None
@@ -110,13 +120,16 @@ def candidates(
         if geometry.survey.frozen:
             foreign = geometry.survey.foreign[0]
             geometry.notes.append(f"Nothing was removed or renumbered: {foreign} may refer by index.")
-        found.append(Candidate(assemble(geometry, meshopt=True), (*made, "meshopt"), tuple(geometry.notes)))
-        found.append(Candidate(assemble(geometry, meshopt=False), (*made, "tidy"), tuple(geometry.notes)))
+        for number, meshopt, last in zip(sorted(both), (True, False), ("meshopt", "tidy"), strict=True):
+            data = None if number in hopeless else assemble(geometry, meshopt=meshopt)
+            found.append(Candidate(data, (*made, last), tuple(geometry.notes)) if data else NOT_MADE)
     progress(0.9, "assembly")
-    plain = textured.copy()
-    _finish(plain)
-    _prune(plain)
-    untouched = Candidate(assemble(plain, meshopt=False), (*names, "tidy"), tuple(plain.notes))
+    untouched = NOT_MADE
+    if len(found) not in hopeless:
+        plain = textured.copy()
+        _finish(plain)
+        _prune(plain)
+        untouched = Candidate(assemble(plain, meshopt=False), (*names, "tidy"), tuple(plain.notes))
 
     def options(image: int) -> Sequence[KeptBytes]:
         return encoder.options(image, tolerances.of_image.get(image))

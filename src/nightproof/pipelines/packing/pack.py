@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from nightproof.kernels.rays import RayCaster
-from nightproof.pipelines.packing.candidates import NOT_SEEN, Candidate, Made, Progress, Seen, begun, candidates
+from nightproof.pipelines.packing.candidates import (
+    NOT_MADE,
+    NOT_SEEN,
+    Candidate,
+    Made,
+    Progress,
+    Seen,
+    begun,
+    candidates,
+)
 from nightproof.pipelines.packing.coders import WEBP, Coder
 from nightproof.pipelines.packing.covered import packed_cells
 from nightproof.pipelines.packing.decoded import Decoded
@@ -41,6 +50,8 @@ TOO_GOOD_DB, AIMED_DB, STEPS_BACK = 0.5, 0.2, 2
 """So far beyond, tightening went too far, and steps back are tried that aim at that much beyond, so many at most."""
 WORTHWHILE, LESS_FAR = 0.99, 0.97
 """What part of the bytes a step back may leave to be looked at; how far the next goes of what a bad one foretells."""
+HOPELESS = 1.2
+"""A way that takes so many times the bytes of the smallest is not gone again under other tolerances."""
 NO_LEVELS = "No coarser levels of detail: no mesh of the packed file is large and plain enough."
 ROUNDS = 8
 """How often tolerances are tightened before the input is given back."""
@@ -114,13 +125,15 @@ class Packer:
     def packed(self, tolerances: Tolerances, least_psnr_db: float, progress: Progress) -> PackedFile:
         """The smallest within `tolerances` that keeps every view; the input where nothing smaller does."""
         tried: dict[bytes, Callable[[], Candidate]] = {}
+        hopeless: set[int] = set()
 
         def made(tolerances: Tolerances, seen: Seen) -> tuple[Made, Candidate]:
-            ways = self._ways(tolerances, seen, progress)
+            ways = self._ways(tolerances, seen, progress, hopeless=hopeless)
             best = _smallest(self.original, ways)
             if self._levels and best in ways.ways:
                 number = ways.ways.index(best)
                 tried[best.data] = lambda: self._ways(tolerances, seen, progress, self._levels).ways[number]
+            hopeless.update(i for i, way in enumerate(ways.ways) if len(way.data) > HOPELESS * len(best.data))
             return replace(ways, ways=()), best  # the bytes of the others are held no longer
 
         try:
@@ -141,8 +154,15 @@ class Packer:
     def _as_it_came(self, reason: str) -> PackedFile:
         return PackedFile(self.original, (), (f"Left as it is: {reason}.",))
 
-    def _ways(self, tolerances: Tolerances, seen: Seen, progress: Progress, levels: LevelsAsked | None = None) -> Made:
-        return candidates(self._begun, self._encoder, tolerances, seen, progress, levels, self._remembered)
+    def _ways(
+        self,
+        tolerances: Tolerances,
+        seen: Seen,
+        progress: Progress,
+        levels: LevelsAsked | None = None,
+        hopeless: Set[int] = frozenset(),
+    ) -> Made:
+        return candidates(self._begun, self._encoder, tolerances, seen, progress, levels, self._remembered, hopeless)
 
     @cached_property
     def _shaped(self) -> GltfDocument:
@@ -261,7 +281,8 @@ def _with_levels(found: PackedFile, again: Callable[[], Candidate] | None) -> Pa
 
 
 def _smallest(original: bytes, made: Made) -> Candidate:
-    return min([Candidate(original, ()), *made.ways], key=lambda candidate: len(candidate.data))  # the input wins a tie
+    ways = [way for way in made.ways if way is not NOT_MADE]
+    return min([Candidate(original, ()), *ways], key=lambda candidate: len(candidate.data))  # the input wins a tie
 
 
 def _opens(data: bytes) -> bool:

@@ -61,8 +61,8 @@ def _of_one_view(
 ) -> dict[Key, Option]:
     """Minimises Σ bytes with Σ error · factor ≤ allowed, an option for each, by dynamic programming over the error.
 
-    Where no options are enough, the least error. A multiplier would not do: between two neighbouring solutions of
-    Lagrange's lies whatever a single leap of hundreds of kilobytes spans.
+    Where no options are enough, the least error. Lagrange's multiplier would not do: between two neighbouring
+    solutions of its lies whatever a single leap of hundreds of kilobytes spans.
     """
     open_to = {
         key: sorted((o for o in claim.options if o.factor <= before[key].factor), key=lambda o: -o.factor)

@@ -40,9 +40,9 @@ SURELY_DB = 1.0
 """Of a sample: so much less than what has to come back tells enough of the whole."""
 SMALLEST_PX = 16
 """Textures aren't halved below this side: nothing is left to save."""
-CORRECTIONS, TOO_MUCH_DB = 4, 0.6
+CORRECTIONS, TOO_MUCH_DB = 4, 0.8
 """How often the whole is coded where its sample foretold it badly, and what is too good."""
-ROUGHLY_DB = (-0.5, 1.5)
+ROUGHLY_DB = (-1.0, 2.0)
 """So near is near enough at first where views judge."""
 CACHE_VERSION = b"nightproof/webp/8\n"
 _RECORD = struct.Struct("<di?I")
