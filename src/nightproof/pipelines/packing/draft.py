@@ -40,11 +40,11 @@ class Draft:
         """As it stands now, to be changed on its own."""
         json = copied(self.json)
         kept = dict(self.images), dict(self.views), list(self.notes), set(self.unpacked)
-        return Draft(self.document, json, survey(json), dict(self.streams), *kept)
+        return Draft(self.document, json, survey(json, self.survey), dict(self.streams), *kept)
 
     def resurvey(self) -> None:
         """Find the references anew, after accessors were added or attributes dropped."""
-        self.survey = survey(self.json)
+        self.survey = survey(self.json, self.survey)
 
     def add_accessor(self, stream: Stream) -> int:
         self.json["accessors"].append({})

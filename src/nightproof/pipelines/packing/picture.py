@@ -97,12 +97,12 @@ class Rounding:
         """`middle` stays itself."""
         if self.step == 1:
             return pixels
-        values = pixels[..., :3].astype(np.int16)
-        coarse = np.floor_divide(values - middle + self.step // 2, self.step) * self.step + middle
-        result = pixels.copy()
-        result[..., :3] = np.clip(coarse, 0, 255)
+        values = np.arange(256) - middle + self.step // 2
+        coarse = np.clip(values // self.step * self.step + middle, 0, 255).astype(np.uint8)
+        result = coarse[pixels]
+        result[..., 3:] = pixels[..., 3:]
         if self.sparing:
-            smooth = _smooth(values, self.step)
+            smooth = _smooth(pixels[..., :3].astype(np.int16), self.step)
             result[smooth] = pixels[smooth]
         return result
 
@@ -111,7 +111,8 @@ def _smooth(values: Int16[Array, "h w 3"], step: int) -> Bool[Array, "h w"]:
     """Which texels differ from all four neighbours by less than a step, in every channel; borders wrap."""
     smooth = np.ones(values.shape[:2], bool)
     for axis in (0, 1):
-        near = (np.abs(values - np.roll(values, 1, axis)) < step).all(axis=-1)
+        r, g, b = np.moveaxis(np.abs(values - np.roll(values, 1, axis)) < step, -1, 0)
+        near = r & g & b  # `all` over an axis of three takes five times as long
         smooth &= near & np.roll(near, -1, axis)
     return smooth
 

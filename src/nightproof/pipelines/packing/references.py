@@ -10,8 +10,8 @@ buffer views and images whose index occurs in it keep their bytes. Rules: docs/r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from nightproof.scenes.nodes import SCREEN_COVERAGE
@@ -136,24 +136,31 @@ class Survey:
     """Places that may hold references nobody here understands. Any freezes the document."""
     pinned: frozenset[int]
     """Whole numbers found there: accessors, views and images of that index keep their bytes."""
+    told: Mapping[str, list[int]] = field(default_factory=dict)
+    """What extensions and extras hold that may be references; no step of packing adds any."""
 
     @property
     def frozen(self) -> bool:
         return bool(self.foreign)
 
 
-def survey(document: dict[str, Any]) -> Survey:
-    """Find every reference. Raises NotUnderstood for one that points nowhere."""
+def survey(document: dict[str, Any], before: Survey | None = None) -> Survey:
+    """Find every reference. Raises NotUnderstood for one that points nowhere.
+
+    Args:
+        before: an earlier survey of this document, which tells what is foreign in it.
+    """
     found = [Reference(holder, key, array) for path, array in REFERENCES for holder, key in places(document, path)]
     for slot in TEXTURE_SLOTS:
         found += [Reference(h, k, "textures") for h, k in places(document, f"materials/*/{slot}/index")]
     for reference in found:
         _check(document, reference)
     pointers, strange = _animation_pointers(document)
-    foreign = dict(_foreign(document, "")) | strange
+    told = dict(_foreign(document, "")) if before is None else before.told
+    foreign = {**told, **strange}
     numbers = frozenset(number for values in foreign.values() for number in values)
     pointed = frozenset((reference.array, reference.index) for reference in pointers)
-    return Survey((*found, *pointers), pointed, tuple(foreign), numbers)
+    return Survey((*found, *pointers), pointed, tuple(foreign), numbers, told)
 
 
 def places(holder: Any, path: str) -> Iterator[tuple[Any, Any]]:
