@@ -294,7 +294,7 @@ def test_the_same_bytes_every_time_and_nothing_left_to_gain():
     assert seen(source, threads=2).data == seen(source).data
     once = pack(parse_glb(source))
     again = pack(parse_glb(once.data))
-    assert 0.99 * len(once.data) <= len(again.data) <= len(once.data)
+    assert 0.98 * len(once.data) <= len(again.data) <= len(once.data)
 
 
 def test_where_draco_must_stay_as_it_came_it_is_unpacked_if_that_is_smaller():
