@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from nightproof.pipelines.packing.coders import Coder
+from nightproof.pipelines.packing.decoded import Decoded
 from nightproof.pipelines.packing.picture import Picture, Rounding
 from nightproof.pipelines.packing.pixels import reread, webp
 from nightproof.pipelines.packing.texture_loss import Measured, measured
@@ -49,8 +50,8 @@ class Codings:
     slack_db: float
     """How far it stays from what may be lost by halving."""
     known: Known = field(default_factory=Known)
-    decode: Callable[[bytes], Array] | None = None
-    """Of a file of all of it, where someone keeps what is decoded: RGBA."""
+    decoded: Decoded | None = None
+    """Keeps what the last file of all of it shows, for those who look at it."""
     whole: bool = True
     """Whether it is as large as what came in."""
 
@@ -74,7 +75,9 @@ class Codings:
         known = self.known.lossy
         if quality not in known:
             data = self.coder.encode(self.picture.pixels, quality, thorough=True)
-            after = self.decode(data) if self.decode else reread(data, self.picture.pixels.shape[2])
+            if self.decoded:
+                self.decoded.let_go(other for other, _ in known.values())
+            after = self.decoded.pixels(data) if self.decoded else reread(data, self.picture.pixels.shape[2])
             known[quality] = data, measured(self.picture, after, self.use)
         return known[quality]
 

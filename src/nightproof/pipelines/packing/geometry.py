@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt32
@@ -42,6 +42,8 @@ SMOOTH_ROUGHNESS = 0.35
 AttributeMaker = Callable[[int, str, np.ndarray, np.ndarray, dict[str, Any], Tolerance], Stream]
 """As `streams.attribute`, told which accessor it is."""
 WEIGHT_ATTRIBUTE = "WEIGHTS_0"
+MOST_REMEMBERED_BYTES = 24 << 20
+"""Of what is kept from one set of tolerances to the next."""
 FEWER = 0.98
 """Of the corners: what is left when simplification is worth naming."""
 
@@ -65,14 +67,41 @@ def power_of_two(value: float) -> float:
     return math.ldexp(1.0, math.floor(math.log2(max(value, 1e-30))))
 
 
+class UnitMade(NamedTuple):
+    """What became of a unit, and of what."""
+
+    of: Any
+    vertices: dict[int, Stream]
+    indices: list[Stream]
+    coarser: list[list[Stream]]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(_bytes_of(stream) for stream in (*self.vertices.values(), *self.indices))
+
+
 @dataclass
 class Remembered:
-    """Of one document's geometry, from one set of tolerances to the next: what was made last, and of what."""
+    """Of one document's geometry, from one set of tolerances to the next: what was made last, as much of it as
+    MOST_REMEMBERED_BYTES allow. What is not kept is made again."""
 
     steps: dict[tuple[int, int | None], float] = field(default_factory=dict)
-    units: dict[tuple[Part, ...], tuple[Any, dict[int, Stream], list[Stream], list[list[Stream]]]] = field(
-        default_factory=dict
-    )
+    """Position steps, by accessors of positions and indices."""
+    units: dict[tuple[Part, ...], UnitMade] = field(default_factory=dict)
+    held_bytes: int = 0
+
+    def keep(self, name: tuple[Part, ...], made: UnitMade) -> None:
+        if self.held_bytes + made.nbytes <= MOST_REMEMBERED_BYTES:
+            self.held_bytes += made.nbytes
+            self.units[name] = made
+
+    def forget(self, name: tuple[Part, ...]) -> None:
+        if name in self.units:
+            self.held_bytes -= self.units.pop(name).nbytes
+
+
+def _bytes_of(stream: Stream) -> int:
+    return stream.filtered.coded.nbytes + stream.filtered.plain.nbytes
 
 
 class GeometryStep:
@@ -158,16 +187,16 @@ class GeometryStep:
             alike.setdefault((place.value.get("indices"), self._blended(place)), []).append(place)
         lists = [self._indices(places[0], count) for places in alike.values()]
         name, of = tuple(place.part for place in unit.places), self._described(unit, allowed, tuple(alike), meeting)
-        known = self._remembered.units
-        if name not in known or known[name][0] != of:
-            known.pop(name, None)
+        if (made := self._remembered.units.get(name)) is None or made.of != of:
+            self._remembered.forget(name)
             vertices = self._vertices(first, allowed)
             reduction = self._reduction(unit, vertices, lists, meeting)
             packed = pack_unit(list(vertices.values()), lists, [is_blended for _, is_blended in alike], reduction)
-            known[name] = of, dict(zip(vertices, packed.vertices, strict=True)), packed.indices, packed.coarser
-        _, kept, lists_kept, coarser_kept = known[name]
-        self._draft.streams.update(kept)
-        for places, before, indices, coarser in zip(alike.values(), lists, lists_kept, coarser_kept, strict=True):
+            kept = dict(zip(vertices, packed.vertices, strict=True))
+            made = UnitMade(of, kept, packed.indices, packed.coarser)
+            self._remembered.keep(name, made)
+        self._draft.streams.update(made.vertices)
+        for places, before, indices, coarser in zip(alike.values(), lists, made.indices, made.coarser, strict=True):
             accessor, left = self._draft.add_accessor(indices), len(indices.filtered.plain) / len(before)
             for place in places:
                 place.value["indices"] = accessor

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -18,12 +18,13 @@ from nightproof.pipelines.packing.sharing import Claim, Option, shares
 from nightproof.pipelines.packing.sight import Look, Sight, Worn, squared_error
 from nightproof.pipelines.packing.texture_work import Asked, Encoded
 from nightproof.pipelines.packing.tolerances import UNHARMED_BITS, Tolerances
+from nightproof.pipelines.packing.units import Part
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.views import ViewSampler
 
 Array = np.ndarray
 Blamed = tuple[str, Any]
-"""`image` and its number, or `part` and which."""
+"""`image` and its number, `part` and which, or `parts` and which."""
 AIM = 0.985
 """What tightening aims at: that part of what a picture may lose; a power of it in later rounds."""
 INSISTING = 24
@@ -32,8 +33,9 @@ CHEAP = 0.05
 """A part that takes so little of the bytes to blame is left unharmed where tightening it once was not enough."""
 ALIKE = 0.97
 """Nearer to 1 a factor changes nothing."""
-COUNTED = 0.05
-"""Of a view's error: who is to blame for less, in every view, is left alone."""
+COUNTED, MANY = 0.05, 0.3
+"""Of a view's error: who is to blame for less, in every view, is left alone, unless such parts make up so much of it
+together: then they give way together."""
 SHAPE_POWER = 0.5
 """How triangles grow as squared error shrinks: with the distance that surface moves."""
 OF_GRIDS = 0.18
@@ -94,16 +96,18 @@ class Judge:
             if kind == "image":
                 tighter = tighter.with_image(key, _next_of(made.images[key], factor, tolerances.of_image.get(key)))
                 continue
-            simplified, again = key in made.simplified, tolerances.tightened(key)
-            if factor <= UNHARMED or (again and claims[kind, key].options[0].bytes < little):
-                tighter = tighter.unharmed(key)
-                continue
-            if simplified:
-                tighter = tighter.with_shape(key, factor)
-            if not simplified or again:  # which of them shows isn't told by looking
-                tighter = tighter.with_bits(key, factor)
-            if not simplified:  # what lost a triangle or two keeps them all: they may be what shows
-                tighter = tighter.with_shape(key, 0.0)
+            cheap = claims[kind, key].options[0].bytes < little
+            for part in (key,) if kind == "part" else key:
+                simplified, again = part in made.simplified, tolerances.tightened(part)
+                if factor <= UNHARMED or (again and cheap):
+                    tighter = tighter.unharmed(part)
+                    continue
+                if simplified:
+                    tighter = tighter.with_shape(part, factor)
+                if not simplified or again:  # which of them shows isn't told by looking
+                    tighter = tighter.with_bits(part, factor)
+                if not simplified:  # what lost a triangle or two keeps them all: they may be what shows
+                    tighter = tighter.with_shape(part, 0.0)
         return tighter
 
     def _claims(self, tolerances: Tolerances, look: Look, made: Made, errors: dict[int, float]) -> dict[Blamed, Claim]:
@@ -124,11 +128,17 @@ class Judge:
             scale = error / max(sum(blame.values()), 1e-12)
             for key, value in blame.items():
                 found[key][view] = value * scale
-        return {
-            key: self._claim(key, tolerances, made, of_views)
+        heavy = {
+            key: of_views
             for key, of_views in found.items()
             if any(value >= COUNTED * errors[view] for view, value in of_views.items())
         }
+        claims = {key: self._claim(key, tolerances, made, of_views) for key, of_views in heavy.items()}
+        light = sorted(which for kind, which in found.keys() - heavy.keys() if kind == "part")
+        together = {view: sum(found["part", part].get(view, 0.0) for part in light) for view in errors}
+        if any(value >= MANY * errors[view] for view, value in together.items()):
+            claims["parts", tuple(light)] = self._claim_of_parts(light, tolerances, made, together)
+        return claims
 
     def _counted(self, plain: Look, errors: dict[int, float], replaced: Mapping[int, bytes]) -> dict[int, set[int]]:
         """View → the replaced images of the materials that show a good part of its error."""
@@ -147,11 +157,18 @@ class Judge:
             image = made.images[which]
             others = [Option(10 ** ((image.kept_db - kept_db) / 10), taken) for kept_db, taken in made.options(which)]
             return Claim((Option(1.0, len(image.data or b"")), *others), of_views)
+        return self._claim_of_parts([which], tolerances, made, of_views)
+
+    def _claim_of_parts(
+        self, parts: Sequence[Part], tolerances: Tolerances, made: Made, of_views: dict[int, float]
+    ) -> Claim:
+        """Of one, or of many that give way alike."""
         factors: tuple[float, ...] = (1.0,)
-        if not tolerances.spent(which):
-            factors += (*OF_PART, UNHARMED) if tolerances.tightened(which) else OF_PART
-        whole, left = BYTES_PER_TRIANGLE * self._triangles[which], made.simplified.get(which, 1.0)
-        return Claim(tuple(Option(f, whole * _share_of_whole(f, left)) for f in factors), of_views)
+        if not all(tolerances.spent(part) for part in parts):
+            factors += (*OF_PART, UNHARMED) if any(tolerances.tightened(part) for part in parts) else OF_PART
+        whole = [(BYTES_PER_TRIANGLE * self._triangles[part], made.simplified.get(part, 1.0)) for part in parts]
+        taken = [sum(size * _share_of_whole(factor, left) for size, left in whole) for factor in factors]
+        return Claim(tuple(map(Option, factors, taken)), of_views)
 
     def _errors(self, image: int, data: bytes, worn: Worn, views: tuple[int, ...]) -> dict[int, float]:
         """Of some views, with one image replaced by `data`."""

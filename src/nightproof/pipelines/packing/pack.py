@@ -53,8 +53,8 @@ WORTHWHILE, LESS_FAR = 0.99, 0.97
 HOPELESS = 1.2
 """A way that takes so many times the bytes of the smallest is not gone again under other tolerances."""
 NO_LEVELS = "No coarser levels of detail: no mesh of the packed file is large and plain enough."
-ROUNDS = 8
-"""How often tolerances are tightened before the input is given back."""
+ROUNDS, STUCK_ROUNDS, STUCK_DB = 8, 3, 0.1
+"""How often tolerances are tightened, and how often in a row for less than that, before what is left is tried."""
 Making = Callable[[Tolerances, Seen], tuple[Made, Candidate]]
 """What was made under some tolerances, and the smallest of it."""
 
@@ -201,12 +201,13 @@ class Packer:
         if not best.steps:
             return PackedFile(best.data, (), best.notes)
         look, psnr_db = self._judge.look(best.data)
+        most_db, stuck = min(psnr_db), 0
         for rounds in range(ROUNDS + 1):
             if min(psnr_db) >= least_psnr_db:  # of all views then
                 found = PackedFile(best.data, best.steps, best.notes, psnr_db)
                 return self._nearer(found, look, ways, made, tolerances, least_psnr_db)
             tighter = self._judge.tightened(tolerances, look, ways, least_psnr_db, rounds)
-            if tighter == tolerances or rounds == ROUNDS:
+            if tighter == tolerances or rounds == ROUNDS or stuck == STUCK_ROUNDS:
                 break
             before = best.data
             ways, best = made(tighter, seen)
@@ -219,6 +220,8 @@ class Packer:
             if best.data == before:
                 continue
             look, psnr_db = self._judge.look(best.data, look, least_psnr_db)
+            stuck = 0 if min(psnr_db) > most_db + STUCK_DB else stuck + 1
+            most_db = max(most_db, min(psnr_db))
         return self._last(made, tolerances, least_psnr_db)
 
     def _nearer(

@@ -175,7 +175,7 @@ class Sight:
         """Pixels on and right beside surfaces, and what their centres show and show through."""
         random = np.random.default_rng((SEED, number))
         places = _spread(CELLS, random)
-        met = rays.closest(*camera.rays(places + 0.5)).triangle >= 0
+        met = rays.occluded(*camera.rays(places + 0.5))
         near = np.pad(met.reshape(CELLS, CELLS), 1)
         near = near[:-2] | near[1:-1] | near[2:]
         near = near[:, :-2] | near[:, 1:-1] | near[:, 2:]

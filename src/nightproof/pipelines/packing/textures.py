@@ -179,9 +179,8 @@ class TextureCoder:
         height, width, channels = picture.pixels.shape
         coder = WEBP if channels == 4 else self._coder
         known = self._known.setdefault((height, width), Known())
-        decode = self._decoded.pixels if self._decoded else None
         make, whole = partial(self._at, halvings), halvings == 0
-        found = Codings(make, self._work.use, coder, slack_db, known, decode, whole)
+        found = Codings(make, self._work.use, coder, slack_db, known, self._decoded, whole)
         found.remember(picture)
         return found
 
