@@ -42,7 +42,7 @@ SMOOTH_ROUGHNESS = 0.35
 AttributeMaker = Callable[[int, str, np.ndarray, np.ndarray, dict[str, Any], Tolerance], Stream]
 """As `streams.attribute`, told which accessor it is."""
 WEIGHT_ATTRIBUTE = "WEIGHTS_0"
-MOST_REMEMBERED_BYTES = 24 << 20
+MOST_REMEMBERED_BYTES = 6 << 20
 """Of what is kept from one set of tolerances to the next."""
 FEWER = 0.98
 """Of the corners: what is left when simplification is worth naming."""
@@ -83,15 +83,16 @@ class UnitMade(NamedTuple):
 @dataclass
 class Remembered:
     """Of one document's geometry, from one set of tolerances to the next: what was made last, as much of it as
-    MOST_REMEMBERED_BYTES allow. What is not kept is made again."""
+    `most_bytes` allow. What is not kept is made again."""
 
+    most_bytes: int = MOST_REMEMBERED_BYTES
     steps: dict[tuple[int, int | None], float] = field(default_factory=dict)
     """Position steps, by accessors of positions and indices."""
     units: dict[tuple[Part, ...], UnitMade] = field(default_factory=dict)
     held_bytes: int = 0
 
     def keep(self, name: tuple[Part, ...], made: UnitMade) -> None:
-        if self.held_bytes + made.nbytes <= MOST_REMEMBERED_BYTES:
+        if self.held_bytes + made.nbytes <= self.most_bytes:
             self.held_bytes += made.nbytes
             self.units[name] = made
 

@@ -126,6 +126,7 @@ class Packer:
         """The smallest within `tolerances` that keeps every view; the input where nothing smaller does."""
         tried: dict[bytes, Callable[[], Candidate]] = {}
         hopeless: set[int] = set()
+        self._remembered = Remembered()
 
         def made(tolerances: Tolerances, seen: Seen) -> tuple[Made, Candidate]:
             ways = self._ways(tolerances, seen, progress, hopeless=hopeless)
@@ -248,6 +249,7 @@ class Packer:
     def _last(self, made: Making, tolerances: Tolerances, least_psnr_db: float) -> PackedFile | None:
         """What is left to try where no tightening was enough."""
         more_db = least_psnr_db - LEAST_PSNR_DB
+        self._remembered = Remembered(most_bytes=0)  # every part changes now, and takes more than before
         if more_db <= 0:
             _, careful = made(CAREFUL, self._seen)
             return _smaller(None, careful, self._judge, least_psnr_db)
