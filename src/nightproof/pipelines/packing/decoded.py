@@ -21,10 +21,11 @@ class Decoded:
     scene: what is let go of is decoded again where it is asked for."""
 
     def __init__(self, document: GltfDocument, flat: FlatScene) -> None:
-        texels = {
+        self.texels = {
             each.image: each.pixels for each in flat.textures if each.image >= 0 and each.pixels.dtype == np.uint8
         }
-        self._came = {_name(document.image(image)[0]): pixels for image, pixels in texels.items()}
+        """Of the document's images that were decoded to be shown."""
+        self._came = {_name(document.image(image)[0]): pixels for image, pixels in self.texels.items()}
         self._held: dict[bytes, UInt8[Array, "h w 4"]] = {}
         self._used: set[bytes] = set()
 

@@ -68,5 +68,5 @@ class Draft:
 
 
 def copied(json: Any) -> Any:
-    """As deep as `copy.deepcopy` and twenty times as fast: what JSON holds, marshal holds."""
+    """As deep as `copy.deepcopy` and seven times as fast: what JSON holds, marshal holds."""
     return marshal.loads(marshal.dumps(json))

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.candidates import (
     NOT_MADE,
@@ -183,9 +181,9 @@ class Packer:
 
     @cached_property
     def _seen(self) -> Seen:
-        assert self._flat is not None
+        assert self._flat is not None and self._decoded is not None
         nearness, draft = nearness_of(self._flat, *self._views), Draft.of(self._shaped)
-        textures = SeenTextures(spare_texels(draft, nearness), packed_cells(draft), _texels(self._flat))
+        textures = SeenTextures(spare_texels(draft, nearness), packed_cells(draft), self._decoded.texels)
         return Seen(textures, nearness.units_per_px())
 
     @cached_property
@@ -262,11 +260,6 @@ class Packer:
         """With every vertex as it came: where more is asked than usual, even grids may show."""
         *_, plain = self._ways(tolerances, self._seen, lambda fraction, message: None).ways
         return plain
-
-
-def _texels(flat: FlatScene) -> dict[int, np.ndarray]:
-    """Of the document's images that were decoded to be shown."""
-    return {each.image: each.pixels for each in flat.textures if each.image >= 0 and each.pixels.dtype == np.uint8}
 
 
 def _smaller(found: PackedFile | None, other: Candidate, judge: Judge, least_psnr_db: float) -> PackedFile | None:

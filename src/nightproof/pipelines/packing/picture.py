@@ -112,7 +112,7 @@ def _smooth(values: Int16[Array, "h w 3"], step: int) -> Bool[Array, "h w"]:
     smooth = np.ones(values.shape[:2], bool)
     for axis in (0, 1):
         r, g, b = np.moveaxis(np.abs(values - np.roll(values, 1, axis)) < step, -1, 0)
-        near = r & g & b  # `all` over an axis of three takes five times as long
+        near = r & g & b  # `all` over an axis of three takes six times as long
         smooth &= near & np.roll(near, -1, axis)
     return smooth
 
@@ -134,7 +134,7 @@ def picture_of(pixels: UInt8[Array, "h w c"], cells: Bool[Array, "n n"] | None) 
 def any_of(cells: Bool[Array, "h w"], block: int) -> Bool[Array, "h2 w2"]:
     """Blocks of which any part is shown."""
     height, width = (side // block * block for side in cells.shape)
-    # Slices by slices: along two axes at once it takes ten times as long.
+    # Slices by slices: along two axes at once it takes twenty times as long.
     rows = reduce(np.logical_or, (cells[first:height:block, :width] for first in range(block)))
     return np.asarray(reduce(np.logical_or, (rows[:, first::block] for first in range(block))))
 
