@@ -162,3 +162,15 @@ def test_parts_that_nothing_came_of_are_left_unharmed_at_once():
         assert at_once.shape_of(part) == 0 and at_once.more_bits[part] >= after.more_bits.get(part, 0) + 4
     assert at_once.more_bits[1, 0] == before.more_bits[1, 0] and at_once.shape_of((1, 0)) > 0
     assert at_once.at_once(after).spent((0, 0))
+
+
+def test_parts_that_show_a_little_each_give_way_together():
+    judge, parts = Judge.__new__(Judge), ((0, 0), (1, 0), (2, 0))
+    judge._triangles = dict.fromkeys(parts, 100)
+    made = Made((), {}, {(1, 0): 0.5}, lambda image: ())
+    claim = judge._claim_of_parts(parts, Tolerances(), made, {0: 9.0})
+    alone = [judge._claim(("part", part), Tolerances(), made, {0: 3.0}) for part in parts]
+    assert claim.options[0].bytes == pytest.approx(sum(each.options[0].bytes for each in alone))
+    tighter = judge._tightened(Tolerances(), made, {("parts", parts): claim}, {("parts", parts): 0.2})
+    assert all(tighter.tightened(part) for part in parts)
+    assert tighter.shape_of((1, 0)) == pytest.approx(0.2 * Tolerances().shape_px) and tighter.shape_of((0, 0)) == 0
