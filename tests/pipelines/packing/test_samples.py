@@ -138,7 +138,7 @@ def test_a_part_that_has_nothing_left_to_give_is_offered_nothing():
     """Else it would be told to give way again and again, and nothing would come of it."""
     judge, part = Judge.__new__(Judge), (0, 0)
     judge._triangles = {part: 100}
-    made = Made((), {}, {}, lambda image: ())
+    made = Made({}, {}, {}, lambda image: ())
     spent = Tolerances().unharmed(part).unharmed(part)
     assert spent.spent(part)
     assert len(judge._claim(("part", part), spent, made, {0: 9.0}).options) == 1
@@ -167,7 +167,7 @@ def test_parts_that_nothing_came_of_are_left_unharmed_at_once():
 def test_parts_that_show_a_little_each_give_way_together():
     judge, parts = Judge.__new__(Judge), ((0, 0), (1, 0), (2, 0))
     judge._triangles = dict.fromkeys(parts, 100)
-    made = Made((), {}, {(1, 0): 0.5}, lambda image: ())
+    made = Made({}, {}, {(1, 0): 0.5}, lambda image: ())
     claim = judge._claim_of_parts(parts, Tolerances(), made, {0: 9.0})
     alone = [judge._claim(("part", part), Tolerances(), made, {0: 3.0}) for part in parts]
     assert claim.options[0].bytes == pytest.approx(sum(each.options[0].bytes for each in alone))

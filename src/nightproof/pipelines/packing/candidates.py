@@ -23,6 +23,7 @@ from nightproof.pipelines.packing.undraco import unpack_draco
 from nightproof.pipelines.packing.units import Part, primitives
 from nightproof.scenes.gltf import GltfDocument
 
+UNTOUCHED = "untouched"
 MOSTLY = 0.5
 """Of Draco's bytes: where more of them were made anew, meshopt never came near."""
 Progress = Callable[[float, str], None]
@@ -37,15 +38,12 @@ class Candidate:
     notes: tuple[str, ...] = ()
 
 
-NOT_MADE = Candidate(b"", ())
-
-
 @dataclass(frozen=True)
 class Made:
     """All ways under one set of tolerances."""
 
-    ways: tuple[Candidate, ...]
-    """In an order that never changes; the last one leaves every vertex as it came."""
+    ways: Mapping[str, Candidate]
+    """By name; UNTOUCHED leaves every vertex as it came."""
     images: Mapping[int, Encoded]
     """What became smaller, by the document's numbering."""
     simplified: Mapping[Part, float]
@@ -73,14 +71,14 @@ def candidates(
     progress: Progress,
     levels: LevelsAsked | None = None,
     remembered: Remembered | None = None,
-    hopeless: Set[int] = frozenset(),
+    hopeless: Set[str] = frozenset(),
 ) -> Made:
     """The ways, not yet compared. Raises NotUnderstood and BrokenScene.
 
     Args:
         base: the document, `begun`; it stays as it is.
-        levels: coarser levels of detail that meshes may get besides. The ways stand in the same order with any.
-        hopeless: numbers of ways that are not made: a candidate without bytes of its own, `NOT_MADE`, stands for each.
+        levels: coarser levels of detail that meshes may get besides.
+        hopeless: names of ways that are not gone.
     """
     textured = base.copy()
     progress(0.0, "textures")
@@ -93,12 +91,11 @@ def candidates(
     sizes = texture_sizes(textured)
     leeways, coarser = leeways_of(base.document, tolerances, seen), TRIED_LEVELS if levels else 0
     progress(0.7, "geometry")
-    found: list[Candidate] = []
+    found: dict[str, Candidate] = {}
     simplified: dict[Part, float] = {}
-    for geometry, redraco in _geometries(textured):
-        both = {len(found), len(found) + 1}
-        if both <= hopeless and redraco is None:
-            found += [NOT_MADE, NOT_MADE]
+    for kind, geometry, redraco in _geometries(textured):
+        names_of = {last: f"{kind}, {last}" for last in ("meshopt", "tidy")}
+        if redraco is None and hopeless >= set(names_of.values()):
             continue
         tidy.merge_equal(geometry)
         tidy.drop_unread_attributes(geometry)
@@ -120,21 +117,21 @@ def candidates(
         if geometry.survey.frozen:
             foreign = geometry.survey.foreign[0]
             geometry.notes.append(f"Nothing was removed or renumbered: {foreign} may refer by index.")
-        for number, meshopt, last in zip(sorted(both), (True, False), ("meshopt", "tidy"), strict=True):
-            data = None if number in hopeless else assemble(geometry, meshopt=meshopt)
-            found.append(Candidate(data, (*made, last), tuple(geometry.notes)) if data else NOT_MADE)
+        for last, way in names_of.items():
+            if way not in hopeless:
+                data = assemble(geometry, meshopt=last == "meshopt")
+                found[way] = Candidate(data, (*made, last), tuple(geometry.notes))
     progress(0.9, "assembly")
-    untouched = NOT_MADE
-    if len(found) not in hopeless:
+    if UNTOUCHED not in hopeless:
         plain = textured.copy()
         _finish(plain)
         _prune(plain)
-        untouched = Candidate(assemble(plain, meshopt=False), (*names, "tidy"), tuple(plain.notes))
+        found[UNTOUCHED] = Candidate(assemble(plain, meshopt=False), (*names, "tidy"), tuple(plain.notes))
 
     def options(image: int) -> Sequence[KeptBytes]:
         return encoder.options(image, tolerances.of_image.get(image))
 
-    return Made((*found, untouched), images, simplified, options)
+    return Made(found, images, simplified, options)
 
 
 def begun(document: GltfDocument) -> Draft:
@@ -153,18 +150,18 @@ def leeways_of(document: GltfDocument, tolerances: Tolerances, seen: Seen) -> di
     }
 
 
-def _geometries(textured: Draft) -> Iterator[tuple[Draft, Redraco | None]]:
+def _geometries(textured: Draft) -> Iterator[tuple[str, Draft, Redraco | None]]:
     """The draft with Draco's data as they are, made anew, and unpacked where hardly any could be made anew."""
-    yield textured.copy(), None
+    yield "as it came", textured.copy(), None
     again = textured.copy()
     redraco = Redraco.of(again)
     if redraco and unpack_draco(again):
-        yield again, redraco
+        yield "draco again", again, redraco
         if redraco.renewed > MOSTLY:  # by now it was packed
             return
     unpacked = textured.copy()
     if unpack_draco(unpacked):
-        yield unpacked, None
+        yield "unpacked", unpacked, None
 
 
 def _finish(draft: Draft) -> None:

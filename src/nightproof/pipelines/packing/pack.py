@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.candidates import (
-    NOT_MADE,
     NOT_SEEN,
+    UNTOUCHED,
     Candidate,
     Made,
     Progress,
@@ -123,17 +123,18 @@ class Packer:
     def packed(self, tolerances: Tolerances, least_psnr_db: float, progress: Progress) -> PackedFile:
         """The smallest within `tolerances` that keeps every view; the input where nothing smaller does."""
         tried: dict[bytes, Callable[[], Candidate]] = {}
-        hopeless: set[int] = set()
+        hopeless: set[str] = set()
         self._remembered = Remembered()
 
         def made(tolerances: Tolerances, seen: Seen) -> tuple[Made, Candidate]:
             ways = self._ways(tolerances, seen, progress, hopeless=hopeless)
             best = _smallest(self.original, ways)
-            if self._levels and best in ways.ways:
-                number = ways.ways.index(best)
-                tried[best.data] = lambda: self._ways(tolerances, seen, progress, self._levels).ways[number]
-            hopeless.update(i for i, way in enumerate(ways.ways) if len(way.data) > HOPELESS * len(best.data))
-            return replace(ways, ways=()), best  # the bytes of the others are held no longer
+            for name, way in ways.ways.items():
+                if self._levels and way is best:
+                    tried[best.data] = partial(self._way, name, tolerances, seen, progress, self._levels)
+                if len(way.data) > HOPELESS * len(best.data):
+                    hopeless.add(name)
+            return replace(ways, ways={}), best  # the bytes of the others are held no longer
 
         try:
             if self._flat is None:
@@ -159,9 +160,14 @@ class Packer:
         seen: Seen,
         progress: Progress,
         levels: LevelsAsked | None = None,
-        hopeless: Set[int] = frozenset(),
+        hopeless: Set[str] = frozenset(),
     ) -> Made:
         return candidates(self._begun, self._encoder, tolerances, seen, progress, levels, self._remembered, hopeless)
+
+    def _way(
+        self, name: str, tolerances: Tolerances, seen: Seen, progress: Progress, levels: LevelsAsked | None = None
+    ) -> Candidate:
+        return self._ways(tolerances, seen, progress, levels).ways[name]
 
     @cached_property
     def _shaped(self) -> GltfDocument:
@@ -182,8 +188,9 @@ class Packer:
     @cached_property
     def _seen(self) -> Seen:
         assert self._flat is not None and self._decoded is not None
-        nearness, draft = nearness_of(self._flat, *self._views), Draft.of(self._shaped)
-        textures = SeenTextures(spare_texels(draft, nearness), packed_cells(draft), self._decoded.texels)
+        nearness = nearness_of(self._flat, *self._views)
+        spare, cells = spare_texels(self._begun, nearness), packed_cells(self._begun)
+        textures = SeenTextures(spare, cells, self._decoded.texels)
         return Seen(textures, nearness.units_per_px())
 
     @cached_property
@@ -258,8 +265,7 @@ class Packer:
 
     def _untouched(self, tolerances: Tolerances) -> Candidate:
         """With every vertex as it came: where more is asked than usual, even grids may show."""
-        *_, plain = self._ways(tolerances, self._seen, lambda fraction, message: None).ways
-        return plain
+        return self._way(UNTOUCHED, tolerances, self._seen, lambda fraction, message: None)
 
 
 def _smaller(found: PackedFile | None, other: Candidate, judge: Judge, least_psnr_db: float) -> PackedFile | None:
@@ -279,8 +285,9 @@ def _with_levels(found: PackedFile, again: Callable[[], Candidate] | None) -> Pa
 
 
 def _smallest(original: bytes, made: Made) -> Candidate:
-    ways = [way for way in made.ways if way is not NOT_MADE]
-    return min([Candidate(original, ()), *ways], key=lambda candidate: len(candidate.data))  # the input wins a tie
+    return min(
+        [Candidate(original, ()), *made.ways.values()], key=lambda candidate: len(candidate.data)
+    )  # the input wins a tie
 
 
 def _opens(data: bytes) -> bool:

@@ -136,7 +136,9 @@ class TextureCoder:
     def options(self, asked: Asked | None, found: Encoded) -> tuple[KeptBytes, ...]:
         """What else it might become that keeps more than what was found, as its sample foretells."""
         number = self._size_for(asked or Asked(0.0))
-        return options(self._sizes[: number + 1], self._loss, found)
+        offered = options(self._sizes[: number + 1], self._loss, found)
+        self._forget_texels(but=found.data)
+        return offered
 
     def _size_for(self, asks: Asked) -> int:
         """The smallest whose halving left enough."""
