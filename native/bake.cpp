@@ -48,6 +48,16 @@ nb::tuple cover(const Points& uv, const Corners& corners, int width, int height)
     return nb::make_tuple(moved(std::move(found.texel)), moved(std::move(found.start)), moved(std::move(found.triangle)));
 }
 
+nb::object touched(const Points& uv, const Corners& corners, int width, int height) {
+    check(uv, corners, width, height);
+    std::vector<std::uint8_t> found(static_cast<std::size_t>(width) * height);
+    {
+        nb::gil_scoped_release free;
+        touch_texels(uv.data(), corners.data(), corners.shape(0), width, height, found.data());
+    }
+    return moved(std::move(found));
+}
+
 nb::object centres(const Points& uv, const Corners& corners, int width, int height) {
     check(uv, corners, width, height);
     std::vector<std::uint8_t> counts(static_cast<std::size_t>(width) * height);
@@ -222,6 +232,7 @@ nb::tuple detail(const TraceScene& owner, const Points& uv, const Corners& corne
 
 void bind_bake(nb::module_& m) {
     m.def("bake_cover", &cover, nb::arg("uv"), nb::arg("corners"), nb::arg("width"), nb::arg("height"));
+    m.def("bake_touched", &touched, nb::arg("uv"), nb::arg("corners"), nb::arg("width"), nb::arg("height"));
     m.def("bake_count_centres", &centres, nb::arg("uv"), nb::arg("corners"), nb::arg("width"), nb::arg("height"));
     m.def("bake_pack", &pack, nb::arg("uv"), nb::arg("corners"), nb::arg("chart"), nb::arg("charts"), nb::arg("width"),
           nb::arg("height"), nb::arg("padding"));

@@ -76,12 +76,18 @@ void touched_by_line(const Snapped& t, const Visit& visit) {
     }
 }
 
-template <typename Visit>
-void touched(const Snapped& t, const Visit& visit) {
+// Texels that are `known` need no visit.
+template <typename Visit, typename Known>
+void touched(const Snapped& t, const Visit& visit, const Known& known) {
     if (edge(t.a, t.b, t.c.x, t.c.y) == 0) return touched_by_line(t, visit);
     for (int y = t.y0; y < t.y1; ++y)
         for (int x = t.x0; x < t.x1; ++x)
-            if (!outside(t.a, t.b, x, y) && !outside(t.b, t.c, x, y) && !outside(t.c, t.a, x, y)) visit(x, y);
+            if (!known(x, y) && !outside(t.a, t.b, x, y) && !outside(t.b, t.c, x, y) && !outside(t.c, t.a, x, y)) visit(x, y);
+}
+
+template <typename Visit>
+void touched(const Snapped& t, const Visit& visit) {
+    touched(t, visit, [](int, int) { return false; });
 }
 
 }  // namespace
@@ -114,6 +120,16 @@ TexelCover cover_texels(const float* uv, const std::uint32_t* corners, std::size
             });
     }
     return cover;
+}
+
+void touch_texels(const float* uv, const std::uint32_t* corners, std::size_t triangles, int width, int height,
+                  std::uint8_t* found) {
+    std::fill(found, found + static_cast<std::size_t>(width) * height, std::uint8_t{0});
+    for (std::size_t i = 0; i < triangles; ++i) {
+        const Snapped t = snapped(uv, corners + 3 * i, width, height);
+        const auto known = [&](int x, int y) { return found[static_cast<std::size_t>(y) * width + x] != 0; };
+        if (!t.empty) touched(t, [&](int x, int y) { found[static_cast<std::size_t>(y) * width + x] = 1; }, known);
+    }
 }
 
 void count_centres(const float* uv, const std::uint32_t* corners, std::size_t triangles, int width, int height,

@@ -21,6 +21,10 @@ struct TexelCover {
 // closed square and the triangle share area (a common border alone does not count).
 TexelCover cover_texels(const float* uv, const std::uint32_t* corners, std::size_t triangles, int width, int height);
 
+// Which texels any triangle touches, 0 or 1 each: what `cover_texels` says, without whose they are.
+void touch_texels(const float* uv, const std::uint32_t* corners, std::size_t triangles, int width, int height,
+                  std::uint8_t* touched);
+
 // How many triangles hold each texel's centre. Centres on a shared edge count once (top-left rule).
 void count_centres(const float* uv, const std::uint32_t* corners, std::size_t triangles, int width, int height,
                    std::uint8_t* counts);

@@ -1,4 +1,4 @@
-// Textures halved as mip maps are, and cells of them that nobody sees filled; twin: nightproof.kernels.texture_pixels_reference.
+// Textures halved as mip maps are, their values rounded, and cells of them that nobody sees filled; twin: nightproof.kernels.texture_pixels_reference.
 //
 // One thread: whoever asks works on several textures at once.
 #include <nanobind/nanobind.h>
@@ -19,6 +19,7 @@ using OutPixels = nb::ndarray<std::uint8_t, nb::shape<-1, -1, -1>, nb::c_contig,
 using Cells = nb::ndarray<const std::uint8_t, nb::shape<-1, -1>, nb::c_contig, nb::device::cpu>;
 using Sums = nb::ndarray<std::uint32_t, nb::shape<-1, -1, -1>, nb::c_contig, nb::device::cpu>;
 using Light = nb::ndarray<const float, nb::shape<256>, nb::c_contig, nb::device::cpu>;
+using Table = nb::ndarray<const std::uint8_t, nb::shape<256>, nb::c_contig, nb::device::cpu>;
 using Codes = nb::ndarray<const std::uint8_t, nb::shape<-1>, nb::c_contig, nb::device::cpu>;
 
 constexpr float kLeastAlpha = 1e-6f, kLeastLength = 1e-6f;
@@ -73,6 +74,27 @@ struct Halving {
     }
 };
 
+// Whether two texels are less than a step apart in every channel.
+inline bool near(const std::uint8_t* one, const std::uint8_t* other, int step) {
+    return std::abs(one[0] - other[0]) < step && std::abs(one[1] - other[1]) < step && std::abs(one[2] - other[2]) < step;
+}
+
+// `rows`: the one above, this one and the one below; borders wrap.
+template <int Channels>
+void round_row(const std::uint8_t* const rows[3], std::size_t width, const std::uint8_t* table, int step, bool sparing,
+               std::uint8_t* out) {
+    const std::uint8_t* here = rows[1];
+    for (std::size_t x = 0; x < width; ++x, here += Channels, out += Channels) {
+        const std::size_t at = x * Channels;
+        const std::uint8_t* left = rows[1] + (x ? at : width * Channels) - Channels;
+        const std::uint8_t* right = rows[1] + (x + 1 < width ? at + Channels : 0);
+        const bool smooth = sparing && near(here, left, step) && near(here, right, step) && near(here, rows[0] + at, step) &&
+                            near(here, rows[2] + at, step);
+        for (int c = 0; c < 3; ++c) out[c] = smooth ? here[c] : table[here[c]];
+        if constexpr (Channels == 4) out[3] = here[3];
+    }
+}
+
 void expect_channels(std::size_t channels) {
     if (channels < 3 || channels > 4) throw nb::value_error("textures have three or four channels");
 }
@@ -104,6 +126,22 @@ void bind_texture_pixels(nb::module_& m) {
             rgb[2] = texel[2];
         }
     }, nb::arg("pixels"), nb::arg("out"), "The first three channels of four.");
+
+    m.def("round_texels", [](const Pixels& from, const Table& table, int step, bool sparing, const OutPixels& out) {
+        const std::size_t height = from.shape(0), width = from.shape(1), channels = from.shape(2);
+        expect_channels(channels);
+        if (out.shape(0) != height || out.shape(1) != width || out.shape(2) != channels)
+            throw nb::value_error("the result has another shape");
+        nb::gil_scoped_release release;
+        for (std::size_t y = 0; y < height; ++y) {
+            const std::size_t row = width * channels;
+            const std::uint8_t* rows[3] = {from.data() + (y ? y - 1 : height - 1) * row, from.data() + y * row,
+                                           from.data() + (y + 1 < height ? y + 1 : 0) * row};
+            if (channels == 4) round_row<4>(rows, width, table.data(), step, sparing, out.data() + y * row);
+            else round_row<3>(rows, width, table.data(), step, sparing, out.data() + y * row);
+        }
+    }, nb::arg("pixels"), nb::arg("table"), nb::arg("step"), nb::arg("sparing"), nb::arg("out"),
+       "Colours as a table says; where it spares, texels that differ from no neighbour by a step stay.");
 
     m.def("cell_sums", [](const Pixels& pixels, const Sums& sums) {
         const std::size_t rows = sums.shape(0), columns = sums.shape(1), channels = pixels.shape(2), width = pixels.shape(1);

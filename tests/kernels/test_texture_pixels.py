@@ -47,6 +47,16 @@ def test_sums_and_fillings_are_those_of_the_twin(channels):
     assert (before == texture(60, 90, channels)).all()  # what was given stays
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("sparing", [0, 3, 200])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (17, 2), (40, 60)])
+def test_roundings_are_those_of_the_twin(channels, sparing, shape):
+    before, table = texture(*shape, channels), np.arange(256, dtype=np.uint8)[::-1].copy()
+    before[:, ::3] = before[:, :1]  # runs of one colour
+    expected = texture_pixels_reference.rounded(before, table, sparing=sparing)
+    np.testing.assert_array_equal(texture_pixels.rounded(before, table, sparing=sparing), expected)
+
+
 def test_alpha_is_dropped():
     before = texture(33, 70, 4)
     found = texture_pixels.without_alpha(before)
@@ -63,6 +73,8 @@ def test_what_does_not_fit_is_refused():
         _native.halve_texture(even, SCALES["data"][0], np.zeros(1, np.uint8), False, np.empty((4, 4, 3), np.uint8))
     with pytest.raises(ValueError, match="four channels"):
         texture_pixels.without_alpha(even)
+    with pytest.raises(ValueError, match="channels"):
+        texture_pixels.rounded(even[..., :2], np.zeros(256, np.uint8))
     with pytest.raises(ValueError, match="no such cells"):
         texture_pixels.cell_sums(even, 3, 2)
     with pytest.raises(ValueError, match="no such cells"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int32, UInt8, UInt32
+from jaxtyping import Bool, Float32, Int32, UInt8, UInt32
 
 from nightproof import _native
 
@@ -37,6 +37,14 @@ def cover(uv_px: Float32[Array, "v 2"], corners: UInt32[Array, "t 3"], width: in
             np.ascontiguousarray(uv_px, np.float32), np.ascontiguousarray(corners, np.uint32), width, height
         )
     )
+
+
+def touched(uv_px: Float32[Array, "v 2"], corners: UInt32[Array, "t 3"], width: int, height: int) -> Bool[Array, "h w"]:
+    """The texels of `cover`, without whose they are: where triangles lie on each other, in a fraction of the time."""
+    found = _native.bake_touched(
+        np.ascontiguousarray(uv_px, np.float32), np.ascontiguousarray(corners, np.uint32), width, height
+    )
+    return np.asarray(found.view(bool).reshape(height, width))
 
 
 def count_cover(

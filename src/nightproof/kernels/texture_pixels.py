@@ -1,4 +1,4 @@
-"""Textures halved as mip maps are, and cells of them filled: twin `texture_pixels_reference`."""
+"""Textures halved as mip maps are, rounded, and cells of them filled: twin `texture_pixels_reference`."""
 
 from __future__ import annotations
 
@@ -34,6 +34,22 @@ def without_alpha(pixels: UInt8[Array, "h w 4"]) -> UInt8[Array, "h w 3"]:
     """The colours, in a seventh of the time that NumPy takes. Raises ValueError for other than four channels."""
     result = np.empty((*pixels.shape[:2], 3), np.uint8)
     _native.drop_alpha(np.ascontiguousarray(pixels), result)
+    return result
+
+
+def rounded(
+    pixels: UInt8[Array, "h w c"], table: UInt8[Array, "256"], *, sparing: int = 0
+) -> UInt8[Array, "h w c"]:
+    """Colours as the table says; alpha stays.
+
+    Args:
+        sparing: texels that differ from all four neighbours by less than that in every channel stay; borders wrap.
+
+    Raises:
+        ValueError: there are other than three or four channels.
+    """
+    result = np.empty(pixels.shape, np.uint8)
+    _native.round_texels(np.ascontiguousarray(pixels), table, sparing, sparing > 0, result)
     return result
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8, UInt32
+from jaxtyping import Bool, Float32, Int16, UInt8, UInt32
 
 Array = np.ndarray
 LEAST = np.float32(1e-6)
@@ -31,6 +31,25 @@ def halved(
 
 def without_alpha(pixels: UInt8[Array, "h w 4"]) -> UInt8[Array, "h w 3"]:
     return np.ascontiguousarray(pixels[..., :3])
+
+
+def rounded(
+    pixels: UInt8[Array, "h w c"], table: UInt8[Array, "256"], *, sparing: int = 0
+) -> UInt8[Array, "h w c"]:
+    result = table[pixels]
+    result[..., 3:] = pixels[..., 3:]
+    if sparing:
+        smooth = _smooth(pixels[..., :3].astype(np.int16), sparing)
+        result[smooth] = pixels[smooth]
+    return result
+
+
+def _smooth(values: Int16[Array, "h w 3"], step: int) -> Bool[Array, "h w"]:
+    smooth = np.ones(values.shape[:2], bool)
+    for axis in (0, 1):
+        near = (np.abs(values - np.roll(values, 1, axis)) < step).all(axis=-1)
+        smooth &= near & np.roll(near, -1, axis)
+    return smooth
 
 
 def cell_sums(pixels: UInt8[Array, "h w c"], rows: int, columns: int) -> UInt32[Array, "rows columns c"]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float, UInt32
 
-from nightproof.kernels.bake import count_cover, cover
+from nightproof.kernels.bake import count_cover, touched
 from nightproof.scenes.flat import Wrap
 
 Array = np.ndarray
@@ -84,9 +84,7 @@ def _centres(uv: Array, grid: int) -> Bool[Array, "g g"]:
 
 
 def _touched(uv: Array, grid: int) -> Bool[Array, "g g"]:
-    cells = np.zeros(grid * grid, bool)
-    cells[cover((uv.reshape(-1, 2) * grid).astype(np.float32), _corners(uv), grid, grid).texel] = True
-    return cells.reshape(grid, grid)
+    return touched((uv.reshape(-1, 2) * grid).astype(np.float32), _corners(uv), grid, grid)
 
 
 def _corners(uv: Array) -> UInt32[Array, "t 3"]:

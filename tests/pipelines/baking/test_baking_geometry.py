@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightproof.kernels.bake import count_cover, cover, pack_charts
+from nightproof.kernels.bake import count_cover, cover, pack_charts, touched
 from nightproof.pipelines.baking.charts import connected, usable
 from nightproof.pipelines.baking.fill import fill
 
@@ -21,6 +21,16 @@ def test_cover_takes_every_texel_that_shares_area_and_no_other():
 
 def test_cover_stops_at_a_texel_border_that_a_triangle_only_touches():
     assert cover(SQUARE * 2 + 1, TWO, 8, 8).texel.tolist() == [9, 10, 17, 18]
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_touched_texels_are_those_of_the_cover(seed):
+    rng = np.random.default_rng(seed)
+    uv = (rng.normal(size=(60, 2)) * 12 + 16).astype(np.float32)
+    corners = rng.integers(0, 60, (40, 3)).astype(np.uint32)  # some with a corner twice: lines
+    found = np.flatnonzero(touched(uv, corners, 40, 24))
+    assert found.tolist() == cover(uv, corners, 40, 24).texel.tolist()
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -20,7 +20,8 @@ class Draft:
 
     document: GltfDocument
     json: dict[str, Any]
-    survey: Survey
+    surveyed: Survey
+    """As it was when someone last asked."""
     streams: dict[int, Stream] = field(default_factory=dict)
     """Accessor → what it becomes. Accessors without one keep their bytes."""
     images: dict[int, tuple[bytes, str]] = field(default_factory=dict)
@@ -30,6 +31,8 @@ class Draft:
     notes: list[str] = field(default_factory=list)
     unpacked: set[int] = field(default_factory=set)
     """Accessors that a codec held and that have no bytes of their own: they need a stream."""
+    changed: bool = False
+    """Whether `surveyed` is of an earlier state."""
 
     @classmethod
     def of(cls, document: GltfDocument) -> Draft:
@@ -40,11 +43,18 @@ class Draft:
         """As it stands now, to be changed on its own."""
         json = copied(self.json)
         kept = dict(self.images), dict(self.views), list(self.notes), set(self.unpacked)
-        return Draft(self.document, json, survey(json, self.survey), dict(self.streams), *kept)
+        return Draft(self.document, json, self.surveyed, dict(self.streams), *kept, changed=True)
+
+    @property
+    def survey(self) -> Survey:
+        """Found where it is asked for: steps that follow each other change more than they ask. Raises NotUnderstood."""
+        if self.changed:
+            self.surveyed, self.changed = survey(self.json, self.surveyed), False
+        return self.surveyed
 
     def resurvey(self) -> None:
         """Find the references anew, after accessors were added or attributes dropped."""
-        self.survey = survey(self.json, self.survey)
+        self.changed = True
 
     def add_accessor(self, stream: Stream) -> int:
         self.json["accessors"].append({})

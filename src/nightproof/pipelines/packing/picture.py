@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int16, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from nightproof.kernels import texture_pixels
 from nightproof.pipelines.packing.pixels import halved
@@ -99,22 +99,7 @@ class Rounding:
             return pixels
         values = np.arange(256) - middle + self.step // 2
         coarse = np.clip(values // self.step * self.step + middle, 0, 255).astype(np.uint8)
-        result = coarse[pixels]
-        result[..., 3:] = pixels[..., 3:]
-        if self.sparing:
-            smooth = _smooth(pixels[..., :3].astype(np.int16), self.step)
-            result[smooth] = pixels[smooth]
-        return result
-
-
-def _smooth(values: Int16[Array, "h w 3"], step: int) -> Bool[Array, "h w"]:
-    """Which texels differ from all four neighbours by less than a step, in every channel; borders wrap."""
-    smooth = np.ones(values.shape[:2], bool)
-    for axis in (0, 1):
-        r, g, b = np.moveaxis(np.abs(values - np.roll(values, 1, axis)) < step, -1, 0)
-        near = r & g & b  # `all` over an axis of three takes six times as long
-        smooth &= near & np.roll(near, -1, axis)
-    return smooth
+        return texture_pixels.rounded(pixels, coarse, sparing=self.step if self.sparing else 0)
 
 
 def picture_of(pixels: UInt8[Array, "h w c"], cells: Bool[Array, "n n"] | None) -> Picture:
