@@ -50,6 +50,10 @@ void preview_pixels(const SceneView& scene, const PreviewLight& light, const Cam
                     const int32_t* places, size_t count, float* out) {
     kernels().preview_pixels(scene, light, camera, side, places, count, out);
 }
+void first_triangles(const SceneView& scene, const float* origins, const float* directions, size_t count, float* distances,
+                     int32_t* triangles) {
+    kernels().first_triangles(scene, origins, directions, count, distances, triangles);
+}
 void sobol_points(uint32_t seed, uint32_t pair, size_t count, float* out) {
     kernels().sobol_points(seed, pair, count, out);
 }

@@ -15,6 +15,7 @@ struct TraceKernels {
     void (*viewer_row)(const SceneView&, const CameraView&, int, int, int, int, int, float*);
     void (*preview_row)(const SceneView&, const PreviewLight&, const CameraView&, int, int, int, int, int, float*);
     void (*preview_pixels)(const SceneView&, const PreviewLight&, const CameraView&, int, const int32_t*, size_t, float*);
+    void (*first_triangles)(const SceneView&, const float*, const float*, size_t, float*, int32_t*);
     void (*sobol_points)(uint32_t, uint32_t, size_t, float*);
 };
 

@@ -25,6 +25,7 @@ using OutTable = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Tiles = nb::ndarray<const int32_t, nb::shape<-1, 6>, nb::c_contig, nb::device::cpu>;
 using Seeds = nb::ndarray<const uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Places = nb::ndarray<const int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Numbers = nb::ndarray<int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 constexpr uint32_t kPathsPerItem = 1 << 15;  // a tenth of a second
 
@@ -153,6 +154,20 @@ void preview_places(const TraceScene& scene, const Table& harmonics, const Map& 
     }, nullptr);
 }
 
+// `distances` and `triangles` get one each: what rays meet first.
+void first_hits(const TraceScene& scene, Table origins, Table directions, OutTable distances, Numbers triangles, unsigned threads) {
+    constexpr size_t kRayRun = 4096;
+    const size_t count = origins.shape(0);
+    if (origins.shape(1) != 3 || directions.shape(0) != count || directions.shape(1) != 3 || distances.shape(0) != count ||
+        distances.shape(1) != 1 || triangles.shape(0) != count)
+        throw nb::value_error("rays and room for others");
+    parallel_for((count + kRayRun - 1) / kRayRun, threads, [&](size_t run) {
+        const size_t first = run * kRayRun;
+        first_triangles(scene.view(), origins.data() + 3 * first, directions.data() + 3 * first, std::min(kRayRun, count - first),
+                        distances.data() + first, triangles.data() + first);
+    }, nullptr);
+}
+
 BsdfQuery query_of(const nb::dict& d) {
     BsdfQuery q{};
     q.kind = nb::cast<int>(d["kind"]);
@@ -205,6 +220,8 @@ void bind_trace_render(nb::module_& m) {
     m.def("preview_pixels", &preview_places, nb::arg("scene"), nb::arg("harmonics"), nb::arg("sharp"), nb::arg("blurred"),
           nb::arg("camera"), nb::arg("yfov_rad"), nb::arg("near_m"), nb::arg("width"), nb::arg("height"), nb::arg("side"),
           nb::arg("places"), nb::arg("out"), nb::arg("threads"));
+    m.def("first_hits", &first_hits, nb::arg("scene"), nb::arg("origins"), nb::arg("directions"), nb::arg("distances"),
+          nb::arg("triangles"), nb::arg("threads"));
     m.def("bsdf_values", [](const nb::dict& query, Table directions, OutTable values) {
         bsdf_values(query_of(query), directions.data(), directions.shape(0), values.data());
     });

@@ -279,6 +279,10 @@ void preview_row(const SceneView&, const PreviewLight&, const CameraView&, int s
 void preview_pixels(const SceneView&, const PreviewLight&, const CameraView&, int side, const int32_t* places, size_t count,
                     float* out);
 
+// What rays meet first: distance, and triangle or −1.
+void first_triangles(const SceneView&, const float* origins, const float* directions, size_t count, float* distances,
+                     int32_t* triangles);
+
 // The first points of the sampler, pairs in [0, 1)², for tests.
 void sobol_points(uint32_t seed, uint32_t pair, size_t count, float* out);
 

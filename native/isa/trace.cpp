@@ -136,6 +136,16 @@ void sample_irradiance(const SceneView& scene, const float* points, const float*
     }
 }
 
+void first_triangles(const SceneView& scene, const float* origins, const float* directions, size_t count, float* distances,
+                     int32_t* triangles) {
+    for (size_t i = 0; i < count; ++i) {
+        const float *o = origins + 3 * i, *d = directions + 3 * i;
+        const Hit hit = first_hit(scene, {o[0], o[1], o[2]}, {d[0], d[1], d[2]}, kInfinity, 0, nullptr);
+        distances[i] = hit.distance;
+        triangles[i] = hit.triangle == kNone ? -1 : static_cast<int32_t>(hit.triangle);
+    }
+}
+
 void sobol_points(uint32_t seed, uint32_t pair, size_t count, float* out) {
     for (size_t i = 0; i < count; ++i) {
         const Pair p = sobol_pair(seed, static_cast<uint32_t>(i), pair);
@@ -148,7 +158,8 @@ void sobol_points(uint32_t seed, uint32_t pair, size_t count, float* out) {
 
 extern const TraceKernels kTrace;
 const TraceKernels kTrace = {trace_all,         surface_points, bsdf_values, bsdf_samples,
-                             sample_irradiance, render_row,     viewer_row,  preview_row,  preview_pixels, sobol_points};
+                             sample_irradiance, render_row,     viewer_row,  preview_row,  preview_pixels, first_triangles,
+                             sobol_points};
 
 }  // namespace NIGHTPROOF_ISA
 }  // namespace nightproof

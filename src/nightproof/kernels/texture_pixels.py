@@ -37,9 +37,7 @@ def without_alpha(pixels: UInt8[Array, "h w 4"]) -> UInt8[Array, "h w 3"]:
     return result
 
 
-def rounded(
-    pixels: UInt8[Array, "h w c"], table: UInt8[Array, "256"], *, sparing: int = 0
-) -> UInt8[Array, "h w c"]:
+def rounded(pixels: UInt8[Array, "h w c"], table: UInt8[Array, "256"], *, sparing: int = 0) -> UInt8[Array, "h w c"]:
     """Colours as the table says; alpha stays.
 
     Args:

@@ -33,9 +33,7 @@ def without_alpha(pixels: UInt8[Array, "h w 4"]) -> UInt8[Array, "h w 3"]:
     return np.ascontiguousarray(pixels[..., :3])
 
 
-def rounded(
-    pixels: UInt8[Array, "h w c"], table: UInt8[Array, "256"], *, sparing: int = 0
-) -> UInt8[Array, "h w c"]:
+def rounded(pixels: UInt8[Array, "h w c"], table: UInt8[Array, "256"], *, sparing: int = 0) -> UInt8[Array, "h w c"]:
     result = table[pixels]
     result[..., 3:] = pixels[..., 3:]
     if sparing:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Float, Float32, Int32
 
 from nightproof import _native
 from nightproof.rendering.preview_light import preview_light
@@ -57,6 +57,15 @@ class Previewer:
         places = np.ascontiguousarray(places, np.int32)
         _native.preview_pixels(**self._arguments(camera, supersamples), places=places, out=pixels)
         return _preview(pixels)
+
+    def first_hits(
+        self, origins: Float[Array, "n 3"], directions: Float[Array, "n 3"]
+    ) -> tuple[Float32[Array, "n"], Int32[Array, "n"]]:
+        """What rays meet first: distance in lengths of their directions, and triangle; infinite and −1 for nothing."""
+        distances, triangles = np.empty((len(origins), 1), np.float32), np.empty(len(origins), np.int32)
+        rays = (np.ascontiguousarray(each, np.float32) for each in (origins, directions))
+        _native.first_hits(self._tracer.native, *rays, distances, triangles, self._tracer.threads)
+        return distances[:, 0], triangles
 
     def held(self, texture: Texture) -> _native.HeldTexture:
         """With mip maps, to be worn."""

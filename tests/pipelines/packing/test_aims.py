@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_sight import ball, glb_of, png
 
-from nightproof.pipelines.packing import sight
+from nightproof.pipelines.packing import sight, viewpoint
 from nightproof.pipelines.packing.aims import LOOSEST_DB, TRIES, Aim, TooLargeStill, aim_of, packed_for
 from nightproof.pipelines.packing.pack import MARGIN_DB, USUAL_DB, PackedFile, Packer, pack
 from nightproof.pipelines.packing.texture_loss import Loss, Measured
@@ -31,6 +31,7 @@ def few_views():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sight, "VIEWS", 3)
         patch.setattr(sight, "PIXELS", 1024)
+        patch.setattr(viewpoint, "PIXELS", 1024)
         yield
 
 

@@ -16,7 +16,8 @@ from nightproof.pipelines.packing.geometry import Remembered
 from nightproof.pipelines.packing.judge import Judge
 from nightproof.pipelines.packing.pixels import webp
 from nightproof.pipelines.packing.recode import Encoder
-from nightproof.pipelines.packing.sight import SIDE_PX, VIEWS, Sight
+from nightproof.pipelines.packing.sight import VIEWS, Sight
+from nightproof.pipelines.packing.viewpoint import SIDE_PX
 from nightproof.pipelines.packing.texture_work import Asked
 from nightproof.pipelines.packing.tolerances import Tolerances
 from nightproof.scenes.environment import named_environment
@@ -120,8 +121,8 @@ def test_a_judge_looks_first_where_it_showed():
     rays = RayCaster(flat.positions, flat.triangles, 1)
     judge = Judge(flat, ViewSampler(flat, rays, SIDE_PX, SIDE_PX), rays, Decoded(document, flat), 1)
     lump = glb_of(*ball(6), image=png(GRAIN))
-    look, psnr_db = judge.look(lump)
+    look, psnr_db = judge.look(lump, 40.3)
     assert len(psnr_db) == VIEWS
-    again, fewer_db = judge.look(lump, look, 40.3)
+    again, fewer_db = judge.look(lump, 40.3, look)
     assert 0 < len(fewer_db) < VIEWS and min(fewer_db) == pytest.approx(min(psnr_db))
-    assert len(judge.look(source, again, 40.3)[1]) == VIEWS
+    assert len(judge.look(source, 40.3, again)[1]) == VIEWS

@@ -12,13 +12,14 @@ from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.decoded import Decoded
 from nightproof.pipelines.packing.judge import Judge
 from nightproof.pipelines.packing.pack import LEAST_PSNR_DB, pack
-from nightproof.pipelines.packing.sight import SIDE_PX, Sight
+from nightproof.pipelines.packing.sight import Sight
 from nightproof.pipelines.packing.simplify import Shape, shared_places, simplified
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_uses import TextureUse
 from nightproof.pipelines.packing.texture_work import Work
 from nightproof.pipelines.packing.textures import encode_texture
 from nightproof.pipelines.packing.tolerances import Tolerances
+from nightproof.pipelines.packing.viewpoint import SIDE_PX
 from nightproof.scenes.environment import named_environment
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.glb import split_glb
@@ -198,7 +199,8 @@ def test_what_shows_through_glass_is_blamed_behind_it():
     flat = flatten(document, named_environment("studio"))
     rays = RayCaster(flat.positions, flat.triangles, 1)
     sight = Sight(flat, ViewSampler(flat, rays, SIDE_PX, SIDE_PX), rays, Decoded(document, flat))
-    parts, _ = sight.blame(0, None, sight.look(ball_in_glass(0.45)))
+    same, moved = (sight.look(ball_in_glass(scale), 6.0) for scale in (0.5, 0.45))
+    parts = sight.blame_parts(0, same, moved, lambda part: 1.0)
     assert parts[1, 0] > 0.5 * parts[0, 0] > 0
 
 

@@ -19,6 +19,7 @@ from nightproof.pipelines.packing.sight import Look, Sight, Worn, squared_error
 from nightproof.pipelines.packing.texture_work import Asked, Encoded
 from nightproof.pipelines.packing.tolerances import UNHARMED_BITS, Tolerances
 from nightproof.pipelines.packing.units import Part
+from nightproof.pipelines.packing.viewpoint import FIRST
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.views import ViewSampler
 
@@ -42,8 +43,6 @@ OF_GRIDS = 0.18
 """What a bit more of everything adds to the bytes of a part."""
 UNHARMED = 1 / 256
 """What is left of its error where it keeps everything: a bit of its grids is a quarter."""
-FEWER = 4
-"""Single images are looked at by one of so many pixels: what they lose is spread, unlike what parts do."""
 OF_PART = (0.8, 0.6, 0.45, 0.3, 0.2, 0.1, 0.05, 0.02)
 """What may be left of a part's error after one round, other than of one that keeps everything."""
 BYTES_PER_TRIANGLE = 2.5
@@ -62,14 +61,14 @@ class Judge:
         self._of_image: dict[tuple[int, bytes], dict[int, float]] = {}
 
     def look(
-        self, data: bytes, before: Look = MappingProxyType({}), least_psnr_db: float = 0.0
+        self, data: bytes, least_psnr_db: float, before: Look = MappingProxyType({})
     ) -> tuple[Look, tuple[float, ...]]:
-        """A file, and the PSNR of its views; where a view that was among the worst of `before` is below what is asked,
-        of some of them."""
+        """A file, and the PSNR of its views, told the more exactly the nearer they are to what is asked; where a view
+        that was among the worst of `before` is below that, of some of them."""
         errors = self._sight.errors(before)
         worst = sorted(errors, key=lambda view: -errors[view])
         doubtful = [view for view in worst if errors[view] > DOUBTFUL * squared_error(least_psnr_db)]
-        look = self._sight.look(data, doubtful[:MOST_DOUBTFUL], squared_error(least_psnr_db))
+        look = self._sight.look(data, squared_error(least_psnr_db), doubtful[:MOST_DOUBTFUL])
         return look, self._sight.psnr_db(look)
 
     def tightened(
@@ -115,7 +114,7 @@ class Judge:
         replaced = {image: found.data for image, found in made.images.items() if found.data}
         worn = {image: self._sight.worn(image, self._decoded.pixels(data)) for image, data in replaced.items()}
         plain = self._sight.look_with(worn.values(), errors)
-        shapes = {view: self._sight.blame(view, plain, look)[0] for view in errors}
+        shapes = {view: self._sight.blame_parts(view, plain, look, tolerances.suspicion) for view in errors}
         counted = self._counted(plain, errors, replaced)
         alone = {
             image: self._errors(image, replaced[image], worn[image], tuple(errors))
@@ -144,7 +143,7 @@ class Judge:
         """View → the replaced images of the materials that show a good part of its error."""
         found = {}
         for view, error in errors.items():
-            _, materials = self._sight.blame(view, None, plain)
+            materials = self._sight.blame_materials(view, plain)
             heavy = [material for material, part in materials.items() if part >= COUNTED * error]
             found[view] = {
                 image for material in heavy for image in self._sight.images_of(material) if image in replaced
@@ -170,11 +169,12 @@ class Judge:
         taken = [sum(size * _share_of_whole(factor, left) for size, left in whole) for factor in factors]
         return Claim(tuple(map(Option, factors, taken)), of_views)
 
+    # Single images are looked at by a view's first pixels alone: what they lose is spread, unlike what parts do.
     def _errors(self, image: int, data: bytes, worn: Worn, views: tuple[int, ...]) -> dict[int, float]:
         """Of some views, with one image replaced by `data`."""
         known = self._of_image.setdefault((image, data), {})
         if missing := [view for view in views if view not in known]:
-            known |= self._sight.errors(self._sight.look_with([worn], missing, FEWER))
+            known |= self._sight.errors(self._sight.look_with([worn], missing, FIRST))
         return known
 
 

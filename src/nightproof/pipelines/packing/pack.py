@@ -30,9 +30,10 @@ from nightproof.pipelines.packing.nearness import nearness_of, spare_texels
 from nightproof.pipelines.packing.recode import Encoder, SeenTextures
 from nightproof.pipelines.packing.references import NotUnderstood
 from nightproof.pipelines.packing.shape import well_shaped
-from nightproof.pipelines.packing.sight import SIDE_PX, Look
+from nightproof.pipelines.packing.sight import Look
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.tolerances import LOOKED_AT, Tolerances
+from nightproof.pipelines.packing.viewpoint import SIDE_PX
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.flat import FlatScene
 from nightproof.scenes.gltf import GltfDocument, parse_glb, write_glb
@@ -206,7 +207,7 @@ class Packer:
         ways, best = made(tolerances, seen)
         if not best.steps:
             return PackedFile(best.data, (), best.notes)
-        look, psnr_db = self._judge.look(best.data)
+        look, psnr_db = self._judge.look(best.data, least_psnr_db)
         most_db, stuck = min(psnr_db), 0
         for rounds in range(ROUNDS + 1):
             if min(psnr_db) >= least_psnr_db:  # of all views then
@@ -225,7 +226,7 @@ class Packer:
             tolerances = tighter
             if best.data == before:
                 continue
-            look, psnr_db = self._judge.look(best.data, look, least_psnr_db)
+            look, psnr_db = self._judge.look(best.data, least_psnr_db, look)
             stuck = 0 if min(psnr_db) > most_db + STUCK_DB else stuck + 1
             most_db = max(most_db, min(psnr_db))
         return self._last(made, tolerances, least_psnr_db)
@@ -243,7 +244,7 @@ class Packer:
             ways, other = made(looser, self._seen)
             if not other.steps or len(other.data) > WORTHWHILE * len(found.data):
                 break
-            look, psnr_db = self._judge.look(other.data, look, least_psnr_db)
+            look, psnr_db = self._judge.look(other.data, least_psnr_db, look)
             if min(psnr_db) >= least_psnr_db:
                 found, tolerances = PackedFile(other.data, other.steps, other.notes, psnr_db), looser
             else:  # as if what views lost by it had grown evenly
@@ -272,7 +273,7 @@ def _smaller(found: PackedFile | None, other: Candidate, judge: Judge, least_psn
     """The other where it is, and shows no more than it may."""
     if not other.steps or (found and len(other.data) >= len(found.data)):
         return found
-    _, psnr_db = judge.look(other.data)
+    _, psnr_db = judge.look(other.data, least_psnr_db)
     return PackedFile(other.data, other.steps, other.notes, psnr_db) if min(psnr_db) >= least_psnr_db else found
 
 

@@ -15,6 +15,8 @@ SHAPE_PX = 0.25
 LEAST_SHAPE_PX = 1 / 32
 """Below it a part keeps all its triangles: too few would go."""
 MOST_MORE_BITS, UNHARMED_BITS = 6, 4
+OF_GRIDS = 0.1
+"""What the usual grids change, squared, to what the usual tolerance of shape does."""
 LOOKED_AT = Loss(
     color_psnr_db=38.0,
     data_psnr_db=36.0,
@@ -62,6 +64,11 @@ class Tolerances:
     def tightened(self, part: Part) -> bool:
         """Whether a part was told to lose less before."""
         return part in self.of_part or part in self.more_bits
+
+    def suspicion(self, part: Part) -> float:
+        """How much a part may have lost, to one under the usual tolerance: who was told to lose next to nothing is not to
+        blame where others show as well."""
+        return (self.shape_of(part) / SHAPE_PX) ** 2 + OF_GRIDS * 4.0 ** -self.more_bits.get(part, 0)
 
     def unharmed(self, part: Part) -> Tolerances:
         """Every triangle, on far finer grids."""
