@@ -9,6 +9,7 @@ import pytest
 from handmade import quad, scene, sphere
 
 from nightproof.kernels.preview_reference import shade
+from nightproof.kernels.rays import RayCaster
 from nightproof.rendering.preview import Previewer
 from nightproof.rendering.preview_light import blurred_maps, irradiance_of, preview_light
 from nightproof.scenes.camera import look_at
@@ -120,6 +121,22 @@ def test_single_pixels_are_those_of_the_picture_for_any_number_of_threads():
         whole, some = previewer.picture(view), previewer.pixels(view, places)
         assert (whole.color[places[:, 1], places[:, 0]] == some.color).all()
         assert (whole.coverage[places[:, 1], places[:, 0]] == some.coverage).all()
+
+
+def test_first_hits_are_those_of_the_ray_caster_for_any_number_of_threads():
+    flat = scene((FLOOR, Material()), (sphere((0, 0.6, 0), 0.5), Material()))
+    random = np.random.default_rng(3)
+    origins, directions = random.normal(size=(9000, 3)) * 2 + [0, 3, 0], random.normal(size=(9000, 3))
+    expected = RayCaster(flat.positions, flat.triangles, 1).closest(origins, directions)
+    for threads in (1, 3):
+        distances, triangles = Previewer(flat, threads).first_hits(origins, directions)
+        met = triangles >= 0
+        assert 0.05 < met.mean() < 0.95 and (met == (expected.triangle >= 0)).mean() > 0.999
+        both = met & (expected.triangle >= 0)
+        np.testing.assert_allclose(distances[both], expected.distance_m[both], rtol=1e-4)
+        assert (triangles[both] == expected.triangle[both]).mean() > 0.999 and np.isinf(distances[~met]).all()
+    with pytest.raises(ValueError, match="room for others"):
+        Previewer(flat).first_hits(origins, directions[:5])
 
 
 def test_a_scene_wears_other_textures_meanwhile_and_no_longer():

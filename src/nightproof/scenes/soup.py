@@ -12,6 +12,7 @@ from nightproof.scenes.camera import Camera
 from nightproof.scenes.flat import Environment, FlatScene, Instance, Material, PunctualLight, Texture
 from nightproof.scenes.frames import normalized
 from nightproof.scenes.shapes import Shape
+from nightproof.scenes.vectors import cross
 
 Array = np.ndarray
 
@@ -117,14 +118,9 @@ def _turned_tangents(shape: Shape, linear: Float64[Array, "3 3"], mirrored: bool
 def cofactors(matrices: Float64[Array, "... 3 3"]) -> Float64[Array, "... 3 3"]:
     """What turns normals: M⁻ᵀ up to a positive factor; defined for flattened transforms too."""
     a, b, c = matrices[..., 0, :], matrices[..., 1, :], matrices[..., 2, :]
-    rows = np.stack([_cross(b, c), _cross(c, a), _cross(a, b)], axis=-2)
+    rows = np.stack([cross(b, c), cross(c, a), cross(a, b)], axis=-2)
     determinant = (a * rows[..., 0, :]).sum(axis=-1)
     return rows * np.where(determinant < 0, -1.0, 1.0)[..., None, None]
-
-
-def _cross(a: Float64[Array, "... 3"], b: Float64[Array, "... 3"]) -> Float64[Array, "... 3"]:
-    """As `np.cross`, which takes most of its time to move axes: there are as many calls as nodes."""
-    return a[..., [1, 2, 0]] * b[..., [2, 0, 1]] - a[..., [2, 0, 1]] * b[..., [1, 2, 0]]
 
 
 def _or_zeros(values: Array | None, count: int, width: int) -> Array:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
 from nightproof.kernels.rays import RayCaster
 from nightproof.scenes.camera import Camera, look_at
@@ -65,6 +65,11 @@ class ViewSampler:
     def kind(self) -> str:
         """`interior`, `object` or `exterior`: what most views are like."""
         return self._scene.kind
+
+    @property
+    def normals(self) -> Float32[Array, "t 3"]:
+        """Of the scene's triangles, unit or zero."""
+        return self._space.normals
 
     def view(self, seed: int, index: int) -> Camera:
         """View `index` of the sample that `seed` stands for."""

@@ -17,9 +17,9 @@ from nightproof.pipelines.packing.judge import Judge
 from nightproof.pipelines.packing.pixels import webp
 from nightproof.pipelines.packing.recode import Encoder
 from nightproof.pipelines.packing.sight import VIEWS, Sight
-from nightproof.pipelines.packing.viewpoint import SIDE_PX
 from nightproof.pipelines.packing.texture_work import Asked
 from nightproof.pipelines.packing.tolerances import Tolerances
+from nightproof.pipelines.packing.viewpoint import SIDE_PX
 from nightproof.scenes.environment import named_environment
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import parse_glb
@@ -111,7 +111,7 @@ def test_rounds_go_only_the_hopeful_ways(monkeypatch):
 def test_a_look_ends_with_the_first_views_where_these_still_show(bad):
     source, document, flat = painted()
     rays = RayCaster(flat.positions, flat.triangles, 1)
-    sight = Sight(flat, ViewSampler(flat, rays, SIDE_PX, SIDE_PX), rays, Decoded(document, flat))
+    sight = Sight(flat, ViewSampler(flat, rays, SIDE_PX, SIDE_PX), Decoded(document, flat))
     look = sight.look(glb_of(*ball(6), image=png(GRAIN)) if bad else source, first=(5, 2), most_error=6.0)
     assert list(look) == ([5, 2] if bad else list(range(VIEWS)))
 
@@ -119,7 +119,7 @@ def test_a_look_ends_with_the_first_views_where_these_still_show(bad):
 def test_a_judge_looks_first_where_it_showed():
     source, document, flat = painted()
     rays = RayCaster(flat.positions, flat.triangles, 1)
-    judge = Judge(flat, ViewSampler(flat, rays, SIDE_PX, SIDE_PX), rays, Decoded(document, flat), 1)
+    judge = Judge(flat, ViewSampler(flat, rays, SIDE_PX, SIDE_PX), Decoded(document, flat), 1)
     lump = glb_of(*ball(6), image=png(GRAIN))
     look, psnr_db = judge.look(lump, 40.3)
     assert len(psnr_db) == VIEWS

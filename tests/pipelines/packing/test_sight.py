@@ -8,23 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nightproof.kernels.rays import RayCaster
-from nightproof.pipelines.packing.decoded import Decoded
 from nightproof.pipelines.packing.judge import Judge
 from nightproof.pipelines.packing.pack import LEAST_PSNR_DB, pack
-from nightproof.pipelines.packing.sight import Sight
 from nightproof.pipelines.packing.simplify import Shape, shared_places, simplified
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_uses import TextureUse
 from nightproof.pipelines.packing.texture_work import Work
 from nightproof.pipelines.packing.textures import encode_texture
 from nightproof.pipelines.packing.tolerances import Tolerances
-from nightproof.pipelines.packing.viewpoint import SIDE_PX
 from nightproof.scenes.environment import named_environment
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.glb import split_glb
 from nightproof.scenes.gltf import parse_glb, write_glb
-from nightproof.scenes.views import ViewSampler
 
 
 def ball(rings: int = 120) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -182,26 +177,6 @@ def test_what_was_cached_when_it_was_killed_changes_no_byte(tmp_path):
     assert seen(source, cache=cache, least_psnr_db=least_psnr_db).data == whole.data
     kept[0].unlink()
     assert seen(source, threads=3, least_psnr_db=least_psnr_db).data == whole.data
-
-
-def ball_in_glass(scale: float) -> bytes:
-    document = parse_glb(two_balls((1.0, scale)))
-    glass = {"alphaMode": "BLEND", "pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 0.15]}}
-    document.json["materials"].append(glass)
-    primitive = dict(document.json["meshes"][0]["primitives"][0], material=1)
-    document.json["meshes"][0] = {"name": "glass", "primitives": [primitive]}
-    document.json["nodes"][1]["translation"] = [0, 0, 0]
-    return write_glb(document.json, split_glb(document.file_bytes)[1])
-
-
-def test_what_shows_through_glass_is_blamed_behind_it():
-    document = parse_glb(ball_in_glass(0.5))
-    flat = flatten(document, named_environment("studio"))
-    rays = RayCaster(flat.positions, flat.triangles, 1)
-    sight = Sight(flat, ViewSampler(flat, rays, SIDE_PX, SIDE_PX), rays, Decoded(document, flat))
-    same, moved = (sight.look(ball_in_glass(scale), 6.0) for scale in (0.5, 0.45))
-    parts = sight.blame_parts(0, same, moved, lambda part: 1.0)
-    assert parts[1, 0] > 0.5 * parts[0, 0] > 0
 
 
 def test_where_tightening_fails_the_careful_way_is_taken(monkeypatch):

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from nightproof.kernels.rays import RayCaster
 from nightproof.pipelines.packing.candidates import Made
 from nightproof.pipelines.packing.decoded import Decoded
 from nightproof.pipelines.packing.sharing import Claim, Option, shares
@@ -53,8 +52,8 @@ DOUBTFUL, MOST_DOUBTFUL = 0.9, 6
 class Judge:
     """Looks at what was made of one scene."""
 
-    def __init__(self, flat: FlatScene, sampler: ViewSampler, rays: RayCaster, decoded: Decoded, threads: int) -> None:
-        self._sight, self._decoded = Sight(flat, sampler, rays, decoded, threads), decoded
+    def __init__(self, flat: FlatScene, sampler: ViewSampler, decoded: Decoded, threads: int) -> None:
+        self._sight, self._decoded = Sight(flat, sampler, decoded, threads), decoded
         counts = np.bincount(flat.triangle_instance, minlength=len(flat.instances))
         self._triangles = {(each.mesh, each.primitive): int(n) for each, n in zip(flat.instances, counts, strict=True)}
         """Of each part, once however often it is shown."""

@@ -197,7 +197,7 @@ class Packer:
     @cached_property
     def _judge(self) -> Judge:
         assert self._flat is not None and self._decoded is not None
-        judge = Judge(self._flat, *self._views, self._decoded, self._threads)
+        judge = Judge(self._flat, self._views[0], self._decoded, self._threads)
         del self._views  # as large as the scene, and asked no more
         return judge
 

@@ -66,8 +66,8 @@ class Tolerances:
         return part in self.of_part or part in self.more_bits
 
     def suspicion(self, part: Part) -> float:
-        """How much a part may have lost, to one under the usual tolerance: who was told to lose next to nothing is not to
-        blame where others show as well."""
+        """How much a part may have lost, to one under the usual tolerance: who was told to lose next to nothing is not
+        to blame where others show as well."""
         return (self.shape_of(part) / SHAPE_PX) ** 2 + OF_GRIDS * 4.0 ** -self.more_bits.get(part, 0)
 
     def unharmed(self, part: Part) -> Tolerances:
