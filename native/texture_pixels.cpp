@@ -18,6 +18,9 @@ using Pixels = nb::ndarray<const std::uint8_t, nb::shape<-1, -1, -1>, nb::c_cont
 using OutPixels = nb::ndarray<std::uint8_t, nb::shape<-1, -1, -1>, nb::c_contig, nb::device::cpu>;
 using Cells = nb::ndarray<const std::uint8_t, nb::shape<-1, -1>, nb::c_contig, nb::device::cpu>;
 using Sums = nb::ndarray<std::uint32_t, nb::shape<-1, -1, -1>, nb::c_contig, nb::device::cpu>;
+using Means = nb::ndarray<const float, nb::shape<-1, -1, -1>, nb::c_contig, nb::device::cpu>;
+using OutMeans = nb::ndarray<float, nb::shape<-1, -1, -1>, nb::c_contig, nb::device::cpu>;
+using Counts = nb::ndarray<const float, nb::shape<-1, -1>, nb::c_contig, nb::device::cpu>;
 using Light = nb::ndarray<const float, nb::shape<256>, nb::c_contig, nb::device::cpu>;
 using Table = nb::ndarray<const std::uint8_t, nb::shape<256>, nb::c_contig, nb::device::cpu>;
 using Codes = nb::ndarray<const std::uint8_t, nb::shape<-1>, nb::c_contig, nb::device::cpu>;
@@ -95,6 +98,36 @@ void round_row(const std::uint8_t* const rows[3], std::size_t width, const std::
     }
 }
 
+// Means of cells where there is something to count, else of the squares around, twice as large each time. Corners of
+// what halving cuts off repeat their neighbours.
+void surroundings(const float* sums, const float* counts, std::size_t height, std::size_t width, std::size_t channels, float* out) {
+    bool all = true;
+    for (std::size_t i = 0; i < height * width; ++i) {
+        all = all && counts[i] != 0.f;
+        for (std::size_t c = 0; c < channels; ++c) out[i * channels + c] = sums[i * channels + c] / std::max(counts[i], 1.f);
+    }
+    if (all || std::min(height, width) < 2) return;
+    const std::size_t tall = height / 2, wide = width / 2;
+    std::vector<float> coarse_sums(tall * wide * channels), coarse_counts(tall * wide), coarse(tall * wide * channels);
+    for (std::size_t y = 0; y < tall; ++y)
+        for (std::size_t x = 0; x < wide; ++x) {
+            const std::size_t here = y * wide + x, cell = 2 * y * width + 2 * x;
+            const std::size_t four[4] = {cell, cell + width, cell + 1, cell + width + 1};
+            coarse_counts[here] = counts[four[0]] + counts[four[1]] + counts[four[2]] + counts[four[3]];
+            for (std::size_t c = 0; c < channels; ++c)
+                coarse_sums[here * channels + c] = sums[four[0] * channels + c] + sums[four[1] * channels + c] +
+                                                   sums[four[2] * channels + c] + sums[four[3] * channels + c];
+        }
+    surroundings(coarse_sums.data(), coarse_counts.data(), tall, wide, channels, coarse.data());
+    for (std::size_t y = 0; y < height; ++y)
+        for (std::size_t x = 0; x < width; ++x) {
+            const std::size_t here = y * width + x;
+            if (counts[here] > 0.f) continue;
+            const std::size_t there = std::min(y / 2, tall - 1) * wide + std::min(x / 2, wide - 1);
+            for (std::size_t c = 0; c < channels; ++c) out[here * channels + c] = coarse[there * channels + c];
+        }
+}
+
 void expect_channels(std::size_t channels) {
     if (channels < 3 || channels > 4) throw nb::value_error("textures have three or four channels");
 }
@@ -165,6 +198,14 @@ void bind_texture_pixels(nb::module_& m) {
                     for (std::size_t c = 0; c < channels; ++c) of_row[c] += texel[c];
         }
     }, nb::arg("pixels"), nb::arg("sums"), "Of each cell's texels, by channel.");
+
+    m.def("surroundings", [](const Means& sums, const Counts& counts, const OutMeans& out) {
+        for (std::size_t axis = 0; axis < 3; ++axis)
+            if (out.shape(axis) != sums.shape(axis) || (axis < 2 && counts.shape(axis) != sums.shape(axis)))
+                throw nb::value_error("sums, counts and results of other shapes");
+        nb::gil_scoped_release release;
+        surroundings(sums.data(), counts.data(), sums.shape(0), sums.shape(1), sums.shape(2), out.data());
+    }, nb::arg("sums"), nb::arg("counts"), nb::arg("out"), "Means where there is something to count, else of the squares around.");
 
     m.def("fill_cells", [](const OutPixels& pixels, const Cells& kept, const Pixels& colors) {
         const std::size_t rows = kept.shape(0), columns = kept.shape(1), channels = pixels.shape(2), width = pixels.shape(1);

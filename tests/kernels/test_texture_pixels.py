@@ -57,6 +57,16 @@ def test_roundings_are_those_of_the_twin(channels, sparing, shape):
     np.testing.assert_array_equal(texture_pixels.rounded(before, table, sparing=sparing), expected)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (2, 2), (9, 5), (64, 64)])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 1.0])
+def test_surroundings_are_those_of_the_twin(shape, share):
+    random = np.random.default_rng(shape[1])
+    counts = (random.random(shape) < share).astype(np.float32)
+    sums = random.random((*shape, 3), np.float32) * counts[..., None]
+    expected = texture_pixels_reference.surroundings(sums, counts)
+    np.testing.assert_array_equal(texture_pixels.surroundings(sums, counts), expected)
+
+
 def test_alpha_is_dropped():
     before = texture(33, 70, 4)
     found = texture_pixels.without_alpha(before)

@@ -58,6 +58,13 @@ def cell_sums(pixels: UInt8[Array, "h w c"], rows: int, columns: int) -> UInt32[
     return sums
 
 
+def surroundings(sums: Float32[Array, "n m c"], counts: Float32[Array, "n m"]) -> Float32[Array, "n m c"]:
+    """Means where there is something to count, else of the squares around, twice as large each time."""
+    found = np.empty(sums.shape, np.float32)
+    _native.surroundings(np.ascontiguousarray(sums), np.ascontiguousarray(counts), found)
+    return found
+
+
 def filled(
     pixels: UInt8[Array, "h w c"], kept: Bool[Array, "rows columns"], colors: UInt8[Array, "rows columns c"]
 ) -> UInt8[Array, "h w c"]:

@@ -56,6 +56,24 @@ def cell_sums(pixels: UInt8[Array, "h w c"], rows: int, columns: int) -> UInt32[
     return cells.sum(axis=(1, 3), dtype=np.uint32)
 
 
+def surroundings(sums: Float32[Array, "n m c"], counts: Float32[Array, "n m"]) -> Float32[Array, "n m c"]:
+    here = sums / np.maximum(counts, 1)[..., None]
+    if min(counts.shape) < 2 or counts.all():
+        return here
+    height, width = (side - side % 2 for side in counts.shape)
+    coarse_sums, coarse_counts = (
+        part[:height:2, :width:2]
+        + part[1:height:2, :width:2]
+        + part[:height:2, 1:width:2]
+        + part[1:height:2, 1:width:2]
+        for part in (sums, counts)
+    )
+    coarse = surroundings(coarse_sums, coarse_counts).repeat(2, axis=0).repeat(2, axis=1)
+    pad = [(0, have - got) for have, got in zip(counts.shape, coarse.shape, strict=False)]
+    coarse = np.pad(coarse, [*pad, (0, 0)], mode="edge")
+    return np.where(counts[..., None] > 0, here, coarse)
+
+
 def filled(
     pixels: UInt8[Array, "h w c"], kept: Bool[Array, "rows columns"], colors: UInt8[Array, "rows columns c"]
 ) -> UInt8[Array, "h w c"]:

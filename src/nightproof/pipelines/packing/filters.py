@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 MANTISSA_LIMIT = 2**23 - 1
 """EXPONENTIAL keeps 24 signed bits."""
@@ -116,7 +116,13 @@ def unfiltered(values: np.ndarray) -> Filtered:
     """The array as it is, each element padded to a multiple of four bytes."""
     plain = np.ascontiguousarray(values.reshape(len(values), -1))
     raw = as_bytes(plain)
-    return Filtered("NONE", np.pad(raw, ((0, 0), (0, -raw.shape[1] % 4))), plain)
+    return Filtered("NONE", padded(raw), plain)
+
+
+def padded(raw: UInt8[np.ndarray, "n s"]) -> UInt8[np.ndarray, "n s4"]:
+    """With zeros, to multiples of four bytes a row."""
+    missing = -raw.shape[1] % 4
+    return raw if missing == 0 else np.concatenate([raw, np.zeros((len(raw), missing), np.uint8)], axis=1)
 
 
 def as_bytes(values: np.ndarray) -> np.ndarray:

@@ -45,6 +45,8 @@ UNHARMED = 1 / 256
 OF_PART = (0.8, 0.6, 0.45, 0.3, 0.2, 0.1, 0.05, 0.02)
 """What may be left of a part's error after one round, other than of one that keeps everything."""
 BYTES_PER_TRIANGLE = 2.5
+MOST_TIGHTENED = 8
+"""Views, the worst, by which it is told who gives way: the others mostly lost the same things."""
 DOUBTFUL, MOST_DOUBTFUL = 0.9, 6
 """Which views are looked at before the others, by what they lost before, and how many."""
 
@@ -75,7 +77,9 @@ class Judge:
     ) -> Tolerances:
         """Less of what showed, where that costs the fewest bytes; after some `rounds`, more than is needed."""
         allowed = squared_error(least_psnr_db)
-        errors = {view: error for view, error in self._sight.errors(look).items() if error > allowed}
+        found = self._sight.errors(look)
+        worst = sorted((view for view in found if found[view] > allowed), key=lambda view: -found[view])
+        errors = {view: found[view] for view in worst[:MOST_TIGHTENED]}
         claims = self._claims(tolerances, look, made, errors)
         for times in range(max(1, rounds), INSISTING):
             tighter = self._tightened(tolerances, made, claims, shares(claims, AIM**times * allowed))

@@ -48,7 +48,10 @@ CAREFUL = Tolerances(shape_px=0.0)
 TOO_GOOD_DB, AIMED_DB, STEPS_BACK = 0.5, 0.2, 3
 """So far beyond, tightening went too far, and steps back are tried that aim at that much beyond, so many at most."""
 WORTHWHILE, LESS_FAR = 0.99, 0.97
-"""What part of the bytes a step back may leave to be looked at; how far the next goes of what a bad one foretells."""
+"""What part of the bytes a step back may leave to be made and looked at; how far the next goes of what a bad one
+foretells."""
+DB_PER_HALVING = 6.0
+"""What images lose where they take half of the bytes."""
 HOPELESS = 1.2
 """A way that takes so many times the bytes of the smallest is not gone again under other tolerances."""
 NO_LEVELS = "No coarser levels of detail: no mesh of the packed file is large and plain enough."
@@ -239,7 +242,7 @@ class Packer:
         for _ in range(STEPS_BACK):
             spare_db = min(found.psnr_db) - least_psnr_db
             looser = tolerances.looser(part * (spare_db - AIMED_DB), ways.images)
-            if spare_db < TOO_GOOD_DB or not looser.of_image:
+            if spare_db < TOO_GOOD_DB or not _pays(looser, ways, part * spare_db, len(found.data)):
                 break
             ways, other = made(looser, self._seen)
             if not other.steps or len(other.data) > WORTHWHILE * len(found.data):
@@ -267,6 +270,14 @@ class Packer:
     def _untouched(self, tolerances: Tolerances) -> Candidate:
         """With every vertex as it came: where more is asked than usual, even grids may show."""
         return self._way(UNTOUCHED, tolerances, self._seen, lambda fraction, message: None)
+
+
+def _pays(looser: Tolerances, ways: Made, less_db: float, now_bytes: int) -> bool:
+    """Whether images that may lose so much more make a difference to the file: of those that the lossless coder made it
+    is not told."""
+    lossy = [found for image, found in ways.images.items() if image in looser.of_image and found.quality is not None]
+    saved = sum(len(found.data or b"") for found in lossy) * (1 - 2 ** (-less_db / DB_PER_HALVING))
+    return saved > (1 - WORTHWHILE) * now_bytes
 
 
 def _smaller(found: PackedFile | None, other: Candidate, judge: Judge, least_psnr_db: float) -> PackedFile | None:

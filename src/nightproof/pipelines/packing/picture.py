@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, UInt8
 
 from nightproof.kernels import texture_pixels
 from nightproof.pipelines.packing.pixels import halved
@@ -129,24 +129,5 @@ def _filled(pixels: UInt8[Array, "h w c"], cells: Bool[Array, "n m"]) -> UInt8[A
     rows, columns = cells.shape
     texels = pixels.shape[0] // rows * (pixels.shape[1] // columns)
     means = texture_pixels.cell_sums(pixels, rows, columns) / np.float32(texels)
-    colors = np.rint(_surroundings(means * cells[..., None], cells.astype(np.float32))).astype(np.uint8)
+    colors = np.rint(texture_pixels.surroundings(means * cells[..., None], cells.astype(np.float32))).astype(np.uint8)
     return texture_pixels.filled(pixels, cells, colors)
-
-
-def _surroundings(sums: Float32[Array, "n m c"], counts: Float32[Array, "n m"]) -> Float32[Array, "n m c"]:
-    """Means where there is something to count, else of the squares around, twice as large each time."""
-    here = sums / np.maximum(counts, 1)[..., None]
-    if min(counts.shape) < 2 or counts.all():
-        return here
-    height, width = (side - side % 2 for side in counts.shape)
-    coarse_sums, coarse_counts = (
-        part[:height:2, :width:2]
-        + part[1:height:2, :width:2]
-        + part[:height:2, 1:width:2]
-        + part[1:height:2, 1:width:2]
-        for part in (sums, counts)
-    )
-    coarse = _surroundings(coarse_sums, coarse_counts).repeat(2, axis=0).repeat(2, axis=1)
-    pad = [(0, have - got) for have, got in zip(counts.shape, coarse.shape, strict=False)]
-    coarse = np.pad(coarse, [*pad, (0, 0)], mode="edge")
-    return np.where(counts[..., None] > 0, here, coarse)

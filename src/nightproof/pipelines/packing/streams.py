@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from nightproof.pipelines.packing import codec
-from nightproof.pipelines.packing.filters import Filtered, as_bytes, exponential, octahedral, quaternion, unfiltered
+from nightproof.pipelines.packing.filters import (
+    Filtered,
+    as_bytes,
+    exponential,
+    octahedral,
+    padded,
+    quaternion,
+    unfiltered,
+)
 
 COMPONENTS = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}
 KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
@@ -44,8 +52,7 @@ class Stream:
     def plain(self) -> np.ndarray:
         """(n, size) uint8, padded to four bytes where it is vertices: what an uncompressed layout stores."""
         raw = as_bytes(self.filtered.plain)
-        padding = -raw.shape[1] % 4 if self.target == ARRAY_BUFFER else 0
-        return np.pad(raw, ((0, 0), (0, padding)))
+        return padded(raw) if self.target == ARRAY_BUFFER else raw
 
     @property
     def codable(self) -> bool:
