@@ -85,7 +85,9 @@ def test_what_moves_in_front_of_nothing_is_blamed():
 
     sight = sight_of(beside(3.0))
     same, moved = sight.look_with([], range(VIEWS)), sight.look(beside(3.004), 0.0)
-    for view, error in sight.errors(moved).items():
+    errors = {view: error for view, error in sight.errors(moved).items() if error > 0}  # others see the first ball
+    assert len(errors) > VIEWS / 2
+    for view, error in errors.items():
         parts = sight.blame_parts(view, same, moved, evenly)
         assert sum(parts.values()) == pytest.approx(error, rel=0.05)
         assert parts[1, 0] > 0.9 * error

@@ -12,11 +12,12 @@ from PIL import Image
 
 from nightproof.pipelines.packing.candidates import Made
 from nightproof.pipelines.packing.judge import Judge
+from nightproof.pipelines.packing.pack import _pays
 from nightproof.pipelines.packing.picture import RIM, SAMPLED, TILE, Picture
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_options import options
 from nightproof.pipelines.packing.texture_uses import TextureUse
-from nightproof.pipelines.packing.texture_work import Asked, Had, Work
+from nightproof.pipelines.packing.texture_work import Asked, Encoded, Had, Work
 from nightproof.pipelines.packing.textures import TextureCoder
 from nightproof.pipelines.packing.tolerances import Tolerances
 
@@ -174,3 +175,12 @@ def test_parts_that_show_a_little_each_give_way_together():
     tighter = judge._tightened(Tolerances(), made, {("parts", parts): claim}, {("parts", parts): 0.2})
     assert all(tighter.tightened(part) for part in parts)
     assert tighter.shape_of((1, 0)) == pytest.approx(0.2 * Tolerances().shape_px) and tighter.shape_of((0, 0)) == 0
+
+
+@pytest.mark.parametrize("quality, asked, pays", [(90, True, True), (None, True, False), (90, False, False)])
+def test_a_step_back_is_made_where_images_with_qualities_are_worth_it(quality, asked, pays):
+    images = {0: Encoded(bytes(60_000), 3.0, quality), 1: Encoded(bytes(900), 3.0, 90)}
+    made = Made({}, images, {}, lambda image: ())
+    looser = Tolerances(of_image={0 if asked else 1: Asked(2.0)})
+    assert _pays(looser, made, 1.0, 100_000) is pays
+    assert not _pays(looser, made, 0.05, 100_000)

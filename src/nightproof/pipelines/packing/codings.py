@@ -20,7 +20,7 @@ from nightproof.pipelines.packing.texture_loss import Measured, measured
 from nightproof.pipelines.packing.texture_uses import TextureUse
 
 Array = np.ndarray
-EXACT_SEARCHING, EXACT_KEPT = (2, 40), (4, 40)
+EXACT_SEARCHING, EXACT_KEPT = (2, 40), (5, 40)
 """How hard the lossless coder tries at samples and at what is kept: method and quality, which is effort as well."""
 
 STEPS, SPARING_STEPS, NORMAL_STEP = (11, 9, 7, 5, 3), (9, 5, 3), 7

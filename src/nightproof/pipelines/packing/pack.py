@@ -45,7 +45,7 @@ LEAST_PSNR_DB = USUAL_DB + MARGIN_DB
 """In every view that is looked at: with a margin, since others look elsewhere."""
 CAREFUL = Tolerances(shape_px=0.0)
 """What is tried where no tightening was enough: every triangle, and textures as where nothing is looked at."""
-TOO_GOOD_DB, AIMED_DB, STEPS_BACK = 0.5, 0.2, 3
+TOO_GOOD_DB, AIMED_DB, STEPS_BACK = 0.3, 0.1, 3
 """So far beyond, tightening went too far, and steps back are tried that aim at that much beyond, so many at most."""
 WORTHWHILE, LESS_FAR = 0.99, 0.97
 """What part of the bytes a step back may leave to be made and looked at; how far the next goes of what a bad one

@@ -26,7 +26,7 @@ CODED = frozenset({"KHR_texture_basisu"})
 
 class PackingPipeline:
     name = "packing"
-    version = "5"
+    version = "6"
 
     def estimate(self, scene: Scene, analysis: Analysis) -> Estimate | Unsuitable:
         """From bytes, triangles and texels: what is already coded stays, the rest shrinks as the shared scenes did."""

@@ -44,7 +44,7 @@ CORRECTIONS, TOO_MUCH_DB = 4, 0.8
 """How often the whole is coded where its sample foretold it badly, and what is too good."""
 ROUGHLY_DB = (-1.0, 2.0)
 """So near is near enough at first where views judge."""
-CACHE_VERSION = b"nightproof/webp/8\n"
+CACHE_VERSION = b"nightproof/webp/9\n"
 _RECORD = struct.Struct("<di?I")
 
 
