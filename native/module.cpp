@@ -1,6 +1,11 @@
 // The native module: one binding function per kernel file, nothing else.
 #include <nanobind/nanobind.h>
 
+#include <cstdlib>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "isa.h"
 
 namespace nb = nanobind;
@@ -22,6 +27,12 @@ NB_MODULE(_native, m) {
             default: return "baseline";
         }
     }, "The instruction set in use: baseline, v3 (AVX2) or v4 (AVX-512).");
+    m.def("return_free_memory", [] {
+#ifdef __GLIBC__
+        nb::gil_scoped_release release;
+        malloc_trim(0);
+#endif
+    }, "To the system, what the C library holds for later.");
     bind_trace(m);
     bind_bake(m);
     bind_metrics(m);

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from nightproof.kernels.memory import return_free_memory
 from nightproof.pipelines.packing.coders import Coder
 from nightproof.pipelines.packing.decoded import Decoded
 from nightproof.pipelines.packing.picture import Picture, Rounding
@@ -23,6 +24,8 @@ Array = np.ndarray
 EXACT_SEARCHING, EXACT_KEPT = (2, 40), (5, 40)
 """How hard the lossless coder tries at samples and at what is kept: method and quality, which is effort as well."""
 
+LARGE = 1 << 20
+"""Texels from which on a coder takes so much memory that what was freed is worth giving back before."""
 STEPS, SPARING_STEPS, NORMAL_STEP = (11, 9, 7, 5, 3), (9, 5, 3), 7
 """That values are rounded to before they are coded without loss, odd so that none is half-way; sparing what is smooth;
 and the largest of normals: flattened grain changes what is mirrored."""
@@ -74,9 +77,11 @@ class Codings:
     def lossy(self, quality: int) -> tuple[bytes, Measured]:
         known = self.known.lossy
         if quality not in known:
-            data = self.coder.encode(self.picture.pixels, quality, thorough=True)
             if self.decoded:
                 self.decoded.let_go(other for other, _ in known.values())
+            if self.picture.size >= LARGE:
+                return_free_memory()
+            data = self.coder.encode(self.picture.pixels, quality, thorough=True)
             after = self.decoded.pixels(data) if self.decoded else reread(data, self.picture.pixels.shape[2])
             known[quality] = data, measured(self.picture, after, self.use)
         return known[quality]
