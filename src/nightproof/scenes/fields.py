@@ -35,7 +35,9 @@ class Fields:
 
     def at(self, name: str) -> str:
         """The pointer of a field of this object."""
-        return f"{self.pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+        if "~" in name or "/" in name:
+            name = name.replace("~", "~0").replace("/", "~1")
+        return f"{self.pointer}/{name}"
 
     def broken(self, name: str, rule: str) -> BrokenScene:
         return BrokenScene(rule, self.at(name) if name else self.pointer)
@@ -47,6 +49,10 @@ class Fields:
 
     def number(self, name: str, default: float | None = None, low: float = -math.inf, high: float = math.inf) -> float:
         """A finite number; `None` as default makes it required."""
+        value: Any = self.value.get(name, default)
+        finite = -LARGEST_INTEGER <= value <= LARGEST_INTEGER if type(value) in (int, float) else False
+        if finite and low <= value <= high:  # what is right needs no pointer
+            return float(value)
         if default is not None and name not in self.value:
             return default
         return _number(self.require(name), self.at(name), low, high)
@@ -103,7 +109,10 @@ class Fields:
         """An index into the root's `array`, checked; None where the field is absent."""
         if name not in self.value:
             return None
-        return self._resolved(self.value[name], self.at(name), array)
+        value, there = self.value[name], self.root.get(array)
+        if type(value) is int and type(there) is list and 0 <= value < len(there):
+            return value
+        return self._resolved(value, self.at(name), array)
 
     def references(self, name: str, array: str) -> tuple[int, ...]:
         items = _array(self.value.get(name, []), self.at(name))

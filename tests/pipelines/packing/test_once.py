@@ -98,6 +98,26 @@ def test_ways_that_came_to_nothing_are_not_gone_again(monkeypatch):
     assert some == {first: made} and len(calls) == 4
 
 
+def test_one_way_is_gone_where_one_is_asked_for(monkeypatch):
+    _, document, _ = painted()
+    every = candidates(begun(document), Encoder(1, None), Tolerances(), NOT_SEEN, quiet).ways
+    calls = counted(monkeypatch, ways_of, "assemble")
+    for number, (name, way) in enumerate(every.items(), 1):
+        made = candidates(begun(document), Encoder(1, None), Tolerances(), NOT_SEEN, quiet, only=name).ways
+        assert made == {name: way} and len(calls) == number
+
+
+def test_large_files_that_the_codec_halved_are_written_with_it_alone(monkeypatch):
+    _, document, _ = painted()
+    every = candidates(begun(document), Encoder(1, None), Tolerances(), NOT_SEEN, quiet).ways
+    monkeypatch.setattr(ways_of, "LARGE_BYTES", 1000)
+    some = candidates(begun(document), Encoder(1, None), Tolerances(), NOT_SEEN, quiet).ways
+    smallest = min(every.values(), key=size)
+    assert list(some.values()) == [smallest]
+    for name, way in every.items():  # asked for, it is made all the same
+        assert candidates(begun(document), Encoder(1, None), Tolerances(), NOT_SEEN, quiet, only=name).ways[name] == way
+
+
 def test_rounds_go_only_the_hopeful_ways(monkeypatch):
     made, plain = [], ways_of.assemble
     monkeypatch.setattr(

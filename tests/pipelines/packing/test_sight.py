@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nightproof.pipelines.packing import pack as pack_module
 from nightproof.pipelines.packing.judge import Judge
-from nightproof.pipelines.packing.pack import LEAST_PSNR_DB, pack
+from nightproof.pipelines.packing.pack import LEAST_PSNR_DB, Packer, pack
 from nightproof.pipelines.packing.simplify import Shape, shared_places, simplified
 from nightproof.pipelines.packing.texture_loss import Loss
 from nightproof.pipelines.packing.texture_uses import TextureUse
 from nightproof.pipelines.packing.texture_work import Work
 from nightproof.pipelines.packing.textures import encode_texture
-from nightproof.pipelines.packing.tolerances import Tolerances
+from nightproof.pipelines.packing.tolerances import SHAPE_PX, Tolerances
 from nightproof.scenes.environment import named_environment
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.glb import split_glb
@@ -177,6 +178,22 @@ def test_what_was_cached_when_it_was_killed_changes_no_byte(tmp_path):
     assert seen(source, cache=cache, least_psnr_db=least_psnr_db).data == whole.data
     kept[0].unlink()
     assert seen(source, threads=3, least_psnr_db=least_psnr_db).data == whole.data
+
+
+def test_scenes_of_many_parts_are_begun_with_caution(monkeypatch):
+    """Each look and each round takes long there: the first file should hold."""
+    document = parse_glb(two_balls((1.0, 1.0)))
+    flat, looks = flatten(document, named_environment("studio")), []
+    usual = Packer(document, flat=flat).usual
+    assert usual.shape_px == SHAPE_PX and not usual.more_bits
+    monkeypatch.setattr(pack_module, "MANY_PARTS", 1)
+    cautious = Packer(document, flat=flat).usual
+    assert cautious.shape_px < usual.shape_px and set(cautious.more_bits) == {(0, 0), (1, 0)}
+    assert cautious.loss == usual.loss and Packer(document).usual == Tolerances()
+    plain = Judge.look
+    monkeypatch.setattr(Judge, "look", lambda *given: looks.append(1) or plain(*given))
+    packed = pack(document, flat=flat)
+    assert len(looks) == 1 and min(packed.psnr_db) >= LEAST_PSNR_DB
 
 
 def test_where_tightening_fails_the_careful_way_is_taken(monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from nightproof.pipelines.packing import lossless_rest, tidy
@@ -24,6 +24,7 @@ from nightproof.pipelines.packing.units import Part, primitives
 from nightproof.scenes.gltf import GltfDocument
 
 UNTOUCHED = "untouched"
+LARGE_BYTES = 1 << 20
 MOSTLY = 0.5
 """Of Draco's bytes: where more of them were made anew, meshopt never came near."""
 Progress = Callable[[float, str], None]
@@ -72,14 +73,20 @@ def candidates(
     levels: LevelsAsked | None = None,
     remembered: Remembered | None = None,
     hopeless: Set[str] = frozenset(),
+    only: str | None = None,
 ) -> Made:
-    """The ways, not yet compared. Raises NotUnderstood and BrokenScene.
+    """The ways that may be the smallest, not yet compared. Raises NotUnderstood and BrokenScene.
 
     Args:
         base: the document, `begun`; it stays as it is.
         levels: coarser levels of detail that meshes may get besides.
         hopeless: names of ways that are not gone.
+        only: the name of the one that is, however large.
     """
+
+    def goes(way: str) -> bool:
+        return way not in hopeless if only is None else way == only
+
     textured = base.copy()
     progress(0.0, "textures")
 
@@ -95,7 +102,7 @@ def candidates(
     simplified: dict[Part, float] = {}
     for kind, geometry, redraco in _geometries(textured):
         names_of = {last: f"{kind}, {last}" for last in ("meshopt", "tidy")}
-        if redraco is None and hopeless >= set(names_of.values()):
+        if redraco is None and not any(map(goes, names_of.values())):
             continue
         tidy.merge_equal(geometry)
         tidy.drop_unread_attributes(geometry)
@@ -118,11 +125,11 @@ def candidates(
             foreign = geometry.survey.foreign[0]
             geometry.notes.append(f"Nothing was removed or renumbered: {foreign} may refer by index.")
         for last, way in names_of.items():
-            if way not in hopeless:
+            if goes(way) and not (last == "tidy" and _large(found.values())):
                 data = assemble(geometry, meshopt=last == "meshopt")
                 found[way] = Candidate(data, (*made, last), tuple(geometry.notes))
     progress(0.9, "assembly")
-    if UNTOUCHED not in hopeless:
+    if goes(UNTOUCHED) and not (_large(found.values()) and _halved(found.values(), base.document)):
         plain = textured.copy()
         _finish(plain)
         _prune(plain)
@@ -132,6 +139,17 @@ def candidates(
         return encoder.options(image, tolerances.of_image.get(image))
 
     return Made(found, images, simplified, options)
+
+
+def _large(found: Iterable[Candidate]) -> bool:
+    """Whether files are so large that what the codec saves is more than what it takes to say so."""
+    return min((len(way.data) for way in found), default=0) > LARGE_BYTES
+
+
+def _halved(found: Iterable[Candidate], document: GltfDocument) -> bool:
+    """Whether one takes less than half of what came in, beyond the images: vertices as they came would not."""
+    images = sum(len(document.image(index)[0]) for index in range(document.count("images")))
+    return min(len(way.data) for way in found) < (len(document.file_bytes or b"") - images) / 2
 
 
 def begun(document: GltfDocument) -> Draft:

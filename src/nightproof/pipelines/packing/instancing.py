@@ -99,13 +99,18 @@ def _stem(node: dict[str, Any]) -> str:
     return match["stem"] if match["stem"] or not node.get("name") else node["name"]
 
 
-def _told(value: Any, inside: bool = False) -> set[str]:
+def _told(document: Any) -> set[str]:
     """Every string in extras: any may be the name of a node."""
-    if isinstance(value, str):
-        return {value} if inside else set()
-    if isinstance(value, dict):
-        return set().union(*(_told(item, inside or key == "extras") for key, item in value.items()))
-    return set().union(*(_told(item, inside) for item in value)) if isinstance(value, list) else set()
+    found, left = set[str](), [(document, False)]
+    while left:
+        value, inside = left.pop()
+        if type(value) is dict:
+            left += [(item, inside or key == "extras") for key, item in value.items()]
+        elif type(value) is list:
+            left += [(item, inside) for item in value]
+        elif inside and isinstance(value, str):
+            found.add(value)
+    return found
 
 
 def _drawn_in_any_order(draft: Draft, mesh: int) -> bool:

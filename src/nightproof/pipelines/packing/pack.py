@@ -32,7 +32,7 @@ from nightproof.pipelines.packing.references import NotUnderstood
 from nightproof.pipelines.packing.shape import well_shaped
 from nightproof.pipelines.packing.sight import Look
 from nightproof.pipelines.packing.texture_loss import Loss
-from nightproof.pipelines.packing.tolerances import LOOKED_AT, Tolerances
+from nightproof.pipelines.packing.tolerances import LOOKED_AT, Tolerances, cautious
 from nightproof.pipelines.packing.viewpoint import SIDE_PX
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.flat import FlatScene
@@ -52,6 +52,8 @@ WORTHWHILE, LESS_FAR = 0.99, 0.97
 foretells."""
 DB_PER_HALVING = 6.0
 """What images lose where they take half of the bytes."""
+MANY_PARTS = 4000
+"""Beyond it rounds take too long, and the first tolerances are such that none follows, mostly."""
 HOPELESS = 1.2
 """A way that takes so many times the bytes of the smallest is not gone again under other tolerances."""
 NO_LEVELS = "No coarser levels of detail: no mesh of the packed file is large and plain enough."
@@ -122,7 +124,10 @@ class Packer:
     @property
     def usual(self) -> Tolerances:
         """Of LEAST_PSNR_DB."""
-        return Tolerances(loss=Loss() if self._flat is None else LOOKED_AT)
+        if self._flat is None:
+            return Tolerances(loss=Loss())
+        parts = {(instance.mesh, instance.primitive) for instance in self._flat.instances}
+        return Tolerances(loss=LOOKED_AT) if len(parts) <= MANY_PARTS else cautious(parts)
 
     def packed(self, tolerances: Tolerances, least_psnr_db: float, progress: Progress) -> PackedFile:
         """The smallest within `tolerances` that keeps every view; the input where nothing smaller does."""
@@ -165,13 +170,15 @@ class Packer:
         progress: Progress,
         levels: LevelsAsked | None = None,
         hopeless: Set[str] = frozenset(),
+        only: str | None = None,
     ) -> Made:
-        return candidates(self._begun, self._encoder, tolerances, seen, progress, levels, self._remembered, hopeless)
+        how = levels, self._remembered, hopeless, only
+        return candidates(self._begun, self._encoder, tolerances, seen, progress, *how)
 
     def _way(
         self, name: str, tolerances: Tolerances, seen: Seen, progress: Progress, levels: LevelsAsked | None = None
     ) -> Candidate:
-        return self._ways(tolerances, seen, progress, levels).ways[name]
+        return self._ways(tolerances, seen, progress, levels, only=name).ways[name]
 
     @cached_property
     def _shaped(self) -> GltfDocument:

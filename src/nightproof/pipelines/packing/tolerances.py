@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -14,6 +14,7 @@ from nightproof.pipelines.packing.units import Part
 SHAPE_PX = 0.25
 LEAST_SHAPE_PX = 1 / 32
 """Below it a part keeps all its triangles: too few would go."""
+CAUTIOUS_PX, CAUTIOUS_BITS = 1 / 16, 2
 MOST_MORE_BITS, UNHARMED_BITS = 6, 4
 OF_GRIDS = 0.1
 """What the usual grids change, squared, to what the usual tolerance of shape does."""
@@ -100,3 +101,8 @@ class Tolerances:
             for image, each in self.of_image.items()
         }
         return replace(self, of_image=asked)
+
+
+def cautious(parts: Iterable[Part]) -> Tolerances:
+    """Of a scene that is looked at, with so many parts that it is better not to tighten."""
+    return Tolerances(LOOKED_AT, CAUTIOUS_PX, more_bits=dict.fromkeys(sorted(parts), CAUTIOUS_BITS))
