@@ -1,8 +1,8 @@
 """Does it show? Previews of what came in beside previews of what would go out, at pixels that show a surface.
 
-Views are those of verifiers, drawn from a seed of their own; of each only some pixels are looked at, evenly spread:
-their mean squared error is that of the picture, but for chance. Where the first of them show little, the others aren't
-looked at.
+Views are those of verifiers, drawn from a seed of their own; of each only some pixels are looked at, more where errors
+lie: their weighted mean squared error is that of the picture, but for chance. Where the first of them show little, the
+others aren't looked at.
 """
 
 from __future__ import annotations
@@ -50,8 +50,11 @@ class Sight:
         materials = [flat.materials[instance.material] for instance in flat.instances]
         self._clear = np.array([m.alpha_mode != "OPAQUE" or m.transmission > 0 for m in materials])
         self._step_m = 1e-5 * flat.diagonal_m
-        surfaces = Surfaces(self._meet, flat.triangle_instance, sampler.normals)
-        self._views = [Viewpoint(sampler.view(SEED, index), index, self._previewer, surfaces) for index in range(VIEWS)]
+        surfaces = Surfaces(self._meet, flat.triangle_instance)
+        self._views = [
+            Viewpoint(sampler.view(SEED, index), index, self._previewer, surfaces, sampler.normals)
+            for index in range(VIEWS)
+        ]
 
     def look(self, data: bytes, most_error: float, first: Iterable[int] = ()) -> Look:
         """A GLB as it would be seen; from views `first` alone where one of them is further off than `most_error`."""

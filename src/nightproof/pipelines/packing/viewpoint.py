@@ -9,7 +9,7 @@ Techniques, 1977, chapter 5).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -33,7 +33,6 @@ EXPOSED = 24
 """Along a side: pixels from which the exposure follows."""
 BESIDE_PX = ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
 """From where something may come to be in front of a pixel when it moves a little."""
-NONE = np.zeros((0, 3), np.float32)
 SURFACE = 0.01
 """Coverage from which a pixel shows a surface."""
 
@@ -46,8 +45,6 @@ class Surfaces:
     """By origins and directions: triangles, and those behind as far as something shows through; −1: none."""
     instance: UInt32[Array, "t"]
     """Of each triangle."""
-    normals: Float32[Array, "t 3"]
-    """Of each triangle, unit or zero."""
 
     def instances(self, triangles: Int[Array, "layers n"]) -> Int[Array, "layers n"]:
         """−1: none."""
@@ -73,14 +70,21 @@ class Viewpoint:
     """Its pixels are in an order in which any first part of them is spread evenly, at edges and elsewhere, but for
     chance."""
 
-    def __init__(self, camera: Camera, number: int, previewer: Previewer, surfaces: Surfaces) -> None:
-        """`previewer` is of the scene that came in."""
-        self.camera, self._previewer, self._surfaces = camera, previewer, replace(surfaces, normals=NONE)
+    def __init__(
+        self,
+        camera: Camera,
+        number: int,
+        previewer: Previewer,
+        surfaces: Surfaces,
+        normals: Float32[Array, "t 3"],
+    ) -> None:
+        """All of the scene that came in; `normals` of its triangles are unit or zero."""
+        self.camera, self._previewer, self._surfaces = camera, previewer, surfaces
         random = np.random.default_rng((SEED, number))
         places = _spread(CELLS, random)
         met = surfaces.meet(*camera.rays(places + 0.5))
         instances = surfaces.instances(met)
-        near, edge = _near(met[0] >= 0), _edges(instances, np.where(met[..., None] >= 0, surfaces.normals[met], 0))
+        near, edge = _near(met[0] >= 0), _edges(instances, np.where(met[..., None] >= 0, normals[met], 0))
         chosen = _chosen(np.flatnonzero(near), edge, random)
         self._places, self._edge = places[chosen], edge[chosen]
         self._counts = int((near & ~edge).sum()), int((near & edge).sum())
@@ -112,7 +116,7 @@ class Viewpoint:
 
     @cached_property
     def instances_near(self) -> tuple[Int[Array, "more n"], int]:
-        """Those, and what else is in front right beside; and how many rows the former are."""
+        """`instances` and what else is in front right beside; and how many of the rows are `instances`."""
         rays = [self.camera.rays(self._places + 0.5 + np.array(step)) for step in BESIDE_PX]
         beside = [self._surfaces.instances(self._surfaces.meet(*each)[:1]) for each in rays]
         return _each_once(np.concatenate([self.instances, *beside])), len(self.instances)
