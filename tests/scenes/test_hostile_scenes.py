@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nightproof.errors import UnusableInput
+from nightproof.scenes import compressed
 from nightproof.scenes.broken import BrokenScene, SceneTooLarge
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import load_gltf, parse_glb, write_glb
@@ -195,3 +196,16 @@ def test_one_wrong_value_anywhere_never_escapes_as_a_foreign_error(data):
     if key is not None and key in (holder if isinstance(holder, dict) else range(len(holder))):
         holder[key] = data.draw(VALUES)
     attempt(write_glb(document, CORNERS.tobytes() + np.array([0, 1, 2], "<u4").tobytes()))
+
+
+def test_what_is_broken_of_all_accessors_is_sought_once(monkeypatch):
+    """A thousand accessors of a file with a thousand meshes would be a million looks."""
+    document = parse_glb(triangle_glb(meshes=[{"primitives": [{"attributes": {"POSITION": 0}}, 7]}]))
+    calls, plain = [], compressed.draco_places
+    monkeypatch.setattr(compressed, "draco_places", lambda of: calls.append(1) or plain(of))
+    found = []
+    for index in (0, 1, 0):
+        with pytest.raises(BrokenScene) as caught:
+            document.accessor(index)
+        found.append(str(caught.value))
+    assert len(calls) == 1 and len(set(found)) == 1 and "/meshes/0/primitives/1" in found[0]

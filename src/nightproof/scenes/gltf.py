@@ -85,7 +85,10 @@ class GltfDocument:
         Read-only, and a view of the file wherever that is possible. Raises BrokenScene.
         """
         if index not in self._accessors:
-            if (place := self._draco_places.get(index)) is not None:
+            places = self._draco_places
+            if isinstance(places, BrokenScene):
+                raise places.with_traceback(None)
+            if (place := places.get(index)) is not None:
                 self._accessors.update(compressed.decode_draco(self, *place))
             else:
                 self._accessors[index] = accessors.read_accessor(self, index)
@@ -151,8 +154,12 @@ class GltfDocument:
         return data, mime
 
     @cached_property
-    def _draco_places(self) -> dict[int, tuple[int, int]]:
-        return compressed.draco_places(self)
+    def _draco_places(self) -> dict[int, tuple[int, int]] | BrokenScene:
+        """What is broken about it is found once: every accessor is asked for."""
+        try:
+            return compressed.draco_places(self)
+        except BrokenScene as error:
+            return error
 
 
 def load_gltf(path: Path) -> GltfDocument:
