@@ -209,7 +209,7 @@ TraceScene* SceneBuilder::build(const std::string& library, const nb::dict& d) {
     const Floats positions = floats(d, "positions");
     parts.accelerator = std::make_unique<TriangleScene>(calls, positions.data(), positions.shape(0), triangles.data(),
                                                         count, view.has_filters ? filtered.data() : nullptr, &view, 0,
-                                                        parts.emitters ? kRtcQualityHigh : kRtcQualityMedium);  // previews shoot few rays
+                                                        nb::cast<bool>(d["few_rays"]) ? kRtcQualityMedium : kRtcQualityHigh);
     view.calls = &calls;
     view.accelerator = parts.accelerator->handle();
     view.order[0] = parts.accelerator->order(0);

@@ -44,7 +44,7 @@ class Previewer:
     def __init__(self, flat: FlatScene, threads: int = 1) -> None:
         """Light is the scene's own environment and lights; the studio where it has neither."""
         self._light = preview_light(flat.environment or (None if flat.lights else named_environment("studio")))
-        self._tracer = Tracer(flat, threads, emitters=False)
+        self._tracer = Tracer(flat, threads, emitters=False, few_rays=True)
 
     def picture(self, camera: Camera, *, supersamples: int = SUPERSAMPLES) -> Preview:
         pixels = np.zeros((camera.height_px, camera.width_px, 4), np.float32)

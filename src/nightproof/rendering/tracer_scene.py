@@ -33,7 +33,7 @@ MAX_F0 = 0.9
 """Dielectric reflectances beyond have no sensible index of refraction."""
 
 
-def scene_parts(flat: FlatScene, emitters: bool = True) -> dict[str, Any]:
+def scene_parts(flat: FlatScene, emitters: bool = True, few_rays: bool = False) -> dict[str, Any]:
     """What `make_trace_scene` takes. Raises `ValueError` for indices that point outside."""
     _check(flat)
     colors = np.ascontiguousarray(flat.colors, np.float32)
@@ -49,6 +49,7 @@ def scene_parts(flat: FlatScene, emitters: bool = True) -> dict[str, Any]:
         "materials": [_material(material) for material in flat.materials],
         "textures": [texture_part(texture) for texture in flat.textures],
         "emitters": emitters,
+        "few_rays": few_rays,
         "lights": [_light(light) for light in flat.lights if light.intensity > 0 and max(light.color) > 0],
         "environment": None if flat.environment is None else _floats(flat.environment.radiance),
         "srgb": LINEAR_OF_BYTE.astype(np.float32),

@@ -43,7 +43,7 @@ def traced_view_dependence(
 
     if not surface.count:
         return 0.0
-    tracer = Tracer(replace(flat, environment=environment), threads)
+    tracer = Tracer(replace(flat, environment=environment), threads, few_rays=True)
     sample = sample_surface(surface, POINTS, seed=7)
     sides = two_sided(flat, surface)[sample.row] & (np.arange(POINTS) % 2 == 1)
     normals = np.where(sides, -1.0, 1.0)[:, None] * sample.normals
