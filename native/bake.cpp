@@ -48,24 +48,16 @@ nb::tuple cover(const Points& uv, const Corners& corners, int width, int height)
     return nb::make_tuple(moved(std::move(found.texel)), moved(std::move(found.start)), moved(std::move(found.triangle)));
 }
 
-nb::object touched(const Points& uv, const Corners& corners, int width, int height) {
+// A byte for each texel, by `touch_texels` or `count_centres`.
+template <auto Kernel>
+nb::object of_texels(const Points& uv, const Corners& corners, int width, int height) {
     check(uv, corners, width, height);
     std::vector<std::uint8_t> found(static_cast<std::size_t>(width) * height);
     {
         nb::gil_scoped_release free;
-        touch_texels(uv.data(), corners.data(), corners.shape(0), width, height, found.data());
+        Kernel(uv.data(), corners.data(), corners.shape(0), width, height, found.data());
     }
     return moved(std::move(found));
-}
-
-nb::object centres(const Points& uv, const Corners& corners, int width, int height) {
-    check(uv, corners, width, height);
-    std::vector<std::uint8_t> counts(static_cast<std::size_t>(width) * height);
-    {
-        nb::gil_scoped_release free;
-        count_centres(uv.data(), corners.data(), corners.shape(0), width, height, counts.data());
-    }
-    return moved(std::move(counts));
 }
 
 using Numbers = nb::ndarray<const std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
@@ -232,8 +224,8 @@ nb::tuple detail(const TraceScene& owner, const Points& uv, const Corners& corne
 
 void bind_bake(nb::module_& m) {
     m.def("bake_cover", &cover, nb::arg("uv"), nb::arg("corners"), nb::arg("width"), nb::arg("height"));
-    m.def("bake_touched", &touched, nb::arg("uv"), nb::arg("corners"), nb::arg("width"), nb::arg("height"));
-    m.def("bake_count_centres", &centres, nb::arg("uv"), nb::arg("corners"), nb::arg("width"), nb::arg("height"));
+    m.def("bake_touched", &of_texels<touch_texels>, nb::arg("uv"), nb::arg("corners"), nb::arg("width"), nb::arg("height"));
+    m.def("bake_count_centres", &of_texels<count_centres>, nb::arg("uv"), nb::arg("corners"), nb::arg("width"), nb::arg("height"));
     m.def("bake_pack", &pack, nb::arg("uv"), nb::arg("corners"), nb::arg("chart"), nb::arg("charts"), nb::arg("width"),
           nb::arg("height"), nb::arg("padding"));
     m.def("bake_light", &light, nb::arg("scene"), nb::arg("uv"), nb::arg("corners"), nb::arg("triangle"), nb::arg("back"),

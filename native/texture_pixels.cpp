@@ -84,15 +84,14 @@ inline bool near(const std::uint8_t* one, const std::uint8_t* other, int step) {
 
 // `rows`: the one above, this one and the one below; borders wrap.
 template <int Channels>
-void round_row(const std::uint8_t* const rows[3], std::size_t width, const std::uint8_t* table, int step, bool sparing,
-               std::uint8_t* out) {
+void round_row(const std::uint8_t* const rows[3], std::size_t width, const std::uint8_t* table, int sparing, std::uint8_t* out) {
     const std::uint8_t* here = rows[1];
     for (std::size_t x = 0; x < width; ++x, here += Channels, out += Channels) {
         const std::size_t at = x * Channels;
         const std::uint8_t* left = rows[1] + (x ? at : width * Channels) - Channels;
         const std::uint8_t* right = rows[1] + (x + 1 < width ? at + Channels : 0);
-        const bool smooth = sparing && near(here, left, step) && near(here, right, step) && near(here, rows[0] + at, step) &&
-                            near(here, rows[2] + at, step);
+        const bool smooth = sparing > 0 && near(here, left, sparing) && near(here, right, sparing) &&
+                            near(here, rows[0] + at, sparing) && near(here, rows[2] + at, sparing);
         for (int c = 0; c < 3; ++c) out[c] = smooth ? here[c] : table[here[c]];
         if constexpr (Channels == 4) out[3] = here[3];
     }
@@ -160,7 +159,7 @@ void bind_texture_pixels(nb::module_& m) {
         }
     }, nb::arg("pixels"), nb::arg("out"), "The first three channels of four.");
 
-    m.def("round_texels", [](const Pixels& from, const Table& table, int step, bool sparing, const OutPixels& out) {
+    m.def("round_texels", [](const Pixels& from, const Table& table, int sparing, const OutPixels& out) {
         const std::size_t height = from.shape(0), width = from.shape(1), channels = from.shape(2);
         expect_channels(channels);
         if (out.shape(0) != height || out.shape(1) != width || out.shape(2) != channels)
@@ -170,11 +169,11 @@ void bind_texture_pixels(nb::module_& m) {
             const std::size_t row = width * channels;
             const std::uint8_t* rows[3] = {from.data() + (y ? y - 1 : height - 1) * row, from.data() + y * row,
                                            from.data() + (y + 1 < height ? y + 1 : 0) * row};
-            if (channels == 4) round_row<4>(rows, width, table.data(), step, sparing, out.data() + y * row);
-            else round_row<3>(rows, width, table.data(), step, sparing, out.data() + y * row);
+            if (channels == 4) round_row<4>(rows, width, table.data(), sparing, out.data() + y * row);
+            else round_row<3>(rows, width, table.data(), sparing, out.data() + y * row);
         }
-    }, nb::arg("pixels"), nb::arg("table"), nb::arg("step"), nb::arg("sparing"), nb::arg("out"),
-       "Colours as a table says; where it spares, texels that differ from no neighbour by a step stay.");
+    }, nb::arg("pixels"), nb::arg("table"), nb::arg("sparing"), nb::arg("out"),
+       "Colours as a table says; where sparing, texels that differ from no neighbour by so much stay.");
 
     m.def("cell_sums", [](const Pixels& pixels, const Sums& sums) {
         const std::size_t rows = sums.shape(0), columns = sums.shape(1), channels = pixels.shape(2), width = pixels.shape(1);

@@ -47,7 +47,7 @@ def rounded(pixels: UInt8[Array, "h w c"], table: UInt8[Array, "256"], *, sparin
         ValueError: there are other than three or four channels.
     """
     result = np.empty(pixels.shape, np.uint8)
-    _native.round_texels(np.ascontiguousarray(pixels), table, sparing, sparing > 0, result)
+    _native.round_texels(np.ascontiguousarray(pixels), table, sparing, result)
     return result
 
 

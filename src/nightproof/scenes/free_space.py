@@ -56,11 +56,7 @@ class FreeSpace:
         self.rays = rays
         corners = flat.positions[flat.triangles] if len(flat.triangles) else np.zeros((0, 3, 3), np.float32)
         self._corners = corners
-        a, b, c = (
-            corners[:, 0],
-            corners[:, 1],
-            corners[:, 2],
-        )  # one by one: along an axis of three it takes ten times as long
+        a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]  # along an axis of three it takes far longer
         self._lower, self._upper = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
         normals = cross(b - a, c - a).astype(np.float32)
         length = np.linalg.norm(normals, axis=1, keepdims=True)

@@ -47,7 +47,7 @@ def _cover(uv: Array, wrap_u: Wrap, wrap_v: Wrap, grid: int, drawn: Draw) -> Boo
     shown = np.zeros((grid, grid), bool)
     if not len(uv):
         return shown
-    a, b, c = uv[:, 0], uv[:, 1], uv[:, 2]  # along an axis of three it takes ten times as long
+    a, b, c = uv[:, 0], uv[:, 1], uv[:, 2]  # along an axis of three it takes far longer
     lowest, highest = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
     if (highest - lowest > MOST_TILES).any():
         return ~shown
