@@ -168,6 +168,14 @@ LightNode finished(const Bounds& bounds) {
 
 struct TreeMaker {
     TraceScene::Parts& parts;
+    std::vector<Vec3> centres;  // of the boxes of all lights, doubled
+
+    explicit TreeMaker(TraceScene::Parts& parts) : parts(parts), centres(parts.lights.size()) {
+        for (uint32_t i = 0; i < centres.size(); ++i) {
+            const Bounds bounds = leaf(parts, i);
+            centres[i] = {bounds.lower.x + bounds.upper.x, bounds.lower.y + bounds.upper.y, bounds.lower.z + bounds.upper.z};
+        }
+    }
 
     // Fills `slot` and everything below it; returns its box.
     Bounds make(uint32_t slot, std::vector<uint32_t>::iterator first, std::vector<uint32_t>::iterator last, uint32_t turns,
@@ -181,7 +189,7 @@ struct TreeMaker {
         const auto middle = first + (last - first) / 2;
         const int axis = longest(first, last);
         std::nth_element(first, middle, last, [&](uint32_t a, uint32_t b) {
-            const float x = centre(a, axis), y = centre(b, axis);
+            const float x = axis_of(centres[a], axis), y = axis_of(centres[b], axis);
             return x != y ? x < y : a < b;
         });
         const uint32_t child = static_cast<uint32_t>(parts.tree.size());
@@ -194,19 +202,14 @@ struct TreeMaker {
         return both;
     }
 
-    float centre(uint32_t light, int axis) {
-        Bounds bounds = leaf(parts, light);
-        return axis_of(bounds.lower, axis) + axis_of(bounds.upper, axis);
-    }
-
     int longest(std::vector<uint32_t>::iterator first, std::vector<uint32_t>::iterator last) {
         float best = -1.f;
         int longest = 0;
         for (int axis = 0; axis < 3; ++axis) {
             float least = HUGE_VALF, most = -HUGE_VALF;
             for (auto i = first; i != last; ++i) {
-                least = std::min(least, centre(*i, axis));
-                most = std::max(most, centre(*i, axis));
+                least = std::min(least, axis_of(centres[*i], axis));
+                most = std::max(most, axis_of(centres[*i], axis));
             }
             if (most - least > best) {
                 best = most - least;
@@ -224,7 +227,7 @@ void make_tree(TraceScene::Parts& parts) {
     parts.leaf_path.assign(parts.lights.size(), 0);
     if (placed.empty()) return;
     parts.tree.resize(1);
-    TreeMaker{parts}.make(0, placed.begin(), placed.end(), 0, 0);
+    TreeMaker(parts).make(0, placed.begin(), placed.end(), 0, 0);
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ void render_tiles(const TraceScene& scene, const Matrix& camera, double yfov_rad
                   const std::function<void(double)>& watch) {
     RenderJob job{};
     job.camera = camera_of(camera, yfov_rad, near_m, width, height);
-    job.settings = {max_depth, nullptr, nullptr, sobol_bounces, plain};
+    job.settings = {max_depth, nullptr, nullptr, sobol_bounces, plain, false};
     job.seed = seed;
     const int columns = int(out.shape(1)), rows = int(out.shape(0));
     for (size_t i = 0; i < tiles.shape(0); ++i) {
@@ -168,6 +168,37 @@ void first_hits(const TraceScene& scene, Table origins, Table directions, OutTab
     }, nullptr);
 }
 
+// `out` gets the radiance that comes back along each ray, the mean of `samples` paths with numbers of their own.
+void ray_radiance(const TraceScene& scene, Table origins, Table directions, Seeds seeds, uint32_t samples, int max_depth, int sobol_bounces,
+                  bool plain, OutTable out, unsigned threads) {
+    constexpr size_t kRayRun = 64;
+    const size_t count = origins.shape(0);
+    if (origins.shape(1) != 3 || directions.shape(0) != count || directions.shape(1) != 3 || seeds.shape(0) != count ||
+        out.shape(0) != count || out.shape(1) != 3)
+        throw nb::value_error("rays and room for others");
+    const PathSettings settings{max_depth, nullptr, nullptr, sobol_bounces, plain, false};
+    parallel_for((count + kRayRun - 1) / kRayRun, threads, [&](size_t run) {
+        const size_t first = run * kRayRun, rays = std::min(kRayRun, count - first);
+        std::vector<PathStart> starts;
+        starts.reserve(rays * samples);
+        for (size_t ray = first; ray < first + rays; ++ray) {
+            const float *o = origins.data() + 3 * ray, *d = directions.data() + 3 * ray;
+            for (uint32_t sample = 0; sample < samples; ++sample)
+                starts.push_back({{o[0], o[1], o[2]}, {d[0], d[1], d[2]}, kNone, 0, 0, seeds.data()[ray], sample});
+        }
+        std::vector<PathResult> results(starts.size());
+        trace_paths(scene.view(), settings, starts.data(), starts.size(), results.data());
+        for (size_t ray = 0; ray < rays; ++ray) {
+            float sum[3] = {};
+            for (uint32_t sample = 0; sample < samples; ++sample) {
+                const Vec3 light = results[ray * samples + sample].radiance;
+                sum[0] += light.x, sum[1] += light.y, sum[2] += light.z;
+            }
+            for (int i = 0; i < 3; ++i) out.data()[3 * (first + ray) + i] = sum[i] / float(samples);
+        }
+    }, nullptr);
+}
+
 BsdfQuery query_of(const nb::dict& d) {
     BsdfQuery q{};
     q.kind = nb::cast<int>(d["kind"]);
@@ -222,6 +253,8 @@ void bind_trace_render(nb::module_& m) {
           nb::arg("places"), nb::arg("out"), nb::arg("threads"));
     m.def("first_hits", &first_hits, nb::arg("scene"), nb::arg("origins"), nb::arg("directions"), nb::arg("distances"),
           nb::arg("triangles"), nb::arg("threads"));
+    m.def("ray_radiance", &ray_radiance, nb::arg("scene"), nb::arg("origins"), nb::arg("directions"), nb::arg("seeds"),
+          nb::arg("samples"), nb::arg("max_depth"), nb::arg("sobol_bounces"), nb::arg("plain"), nb::arg("out"), nb::arg("threads"));
     m.def("bsdf_values", [](const nb::dict& query, Table directions, OutTable values) {
         bsdf_values(query_of(query), directions.data(), directions.shape(0), values.data());
     });

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from nightproof.optimizer.analyzer import SceneAnalyzer
 from nightproof.optimizer.features.surface import surface_of
-from nightproof.optimizer.features.topology import topology_of
+from nightproof.optimizer.features.topology import _duplicates, topology_of
 from nightproof.optimizer.inspection import render_inspection
 from nightproof.optimizer.router import OptimizationRouter
 from nightproof.records.analysis import Analysis
@@ -130,6 +130,18 @@ def test_duplicates_and_degenerate_triangles_are_counted():
     assert features["geometric"]["degenerate_share"] == pytest.approx(1 / 16)
     assert features["geometric"]["duplicate_share"] == pytest.approx(3 / 15)
     assert topology_of(surface_of(flat_of(CUBE, OUTWARD))).duplicates == 0
+
+
+@pytest.mark.parametrize("far", [1, 1 << 19, 1 << 24], ids=["few", "one number each", "too many for that"])
+def test_duplicates_are_found_whatever_their_corners_are_called(far):
+    triangles = np.array([[0, 1, 2], [2, 0, 1], [0, 2, 3], [1, 2, 3], [3, 2, 1], [0, 1, 4], [1, 0, 2]], np.int32)
+    assert _duplicates(triangles * far) == 3
+    assert _duplicates(triangles[:0]) == 0
+
+
+def test_triangles_of_millions_of_corners_are_not_taken_for_each_other():
+    """Low × 2⁴⁴ + middle × 2²² + high is the same number for both, once it is cut to 64 bits."""
+    assert _duplicates(np.array([[0, 1 << 21, (1 << 22) - 1], [1 << 20, 1 << 21, (1 << 22) - 1]], np.int32)) == 0
 
 
 def clip(values) -> SimpleNamespace:

@@ -28,6 +28,23 @@ def test_a_white_sphere_vanishes_in_a_white_furnace():
     np.testing.assert_allclose(picture.color, 3, rtol=0.12)
 
 
+def test_rays_bring_back_what_pictures_show_for_any_number_of_threads():
+    """Each pixel's middle against the pixel, of a narrow picture: a thousand rays, so many runs of them."""
+    ground = (box([-3, -2, -3], [3, -1, 3]), replace(LAMBERT, base_color=(0.5, 0.5, 0.5, 1)))
+    flat = scene((sphere([0, 0, 0], 1), LAMBERT), ground, environment=uniform_environment(2.0))
+    view = camera(32, at=(0, 2, 4.0), target=(0, -0.6, 0), yfov=0.2)
+    origins, directions = view.grid_rays()
+    tracer = Tracer(flat, threads=1)
+    found = tracer.radiance(origins, directions, samples=256, seed=1)
+    shown = tracer.render(view, samples=256, seed=1).color.reshape(-1, 3)
+    assert found.mean() == pytest.approx(shown.mean(), rel=2e-3)
+    assert np.corrcoef(found[:, 0], shown[:, 0])[0, 1] > 0.95
+    one = found[:, 0].argmin()
+    again = tracer.radiance(np.tile(origins[one], (64, 1)), np.tile(directions[one], (64, 1)), samples=64, seed=1)
+    assert len(np.unique(again[:, 0])) > 32, "each ray has random numbers of its own"
+    np.testing.assert_array_equal(Tracer(flat, threads=3).radiance(origins, directions, samples=256, seed=1), found)
+
+
 @pytest.mark.parametrize(("depth", "expected"), [(1, 1.0), (2, 1.5), (3, 1.75), (40, 2.0)])
 def test_a_closed_glowing_room_is_a_geometric_series(depth, expected):
     """Radiance e everywhere and albedo ½: e (1 + ½ + ¼ + …), cut at `depth` terms."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Float, Float32, Int32
 
 import nightproof._native as _native
 from nightproof.errors import UnusableInput
@@ -162,6 +162,37 @@ class Tracer:
             threads=self.threads,
             watch=None,
         )
+
+    def radiance(
+        self,
+        origins: Float[Array, "n 3"],
+        directions: Float[Array, "n 3"],
+        *,
+        samples: int,
+        seed: int,
+        max_depth: int = DEFAULT_MAX_DEPTH,
+    ) -> Float32[Array, "n 3"]:
+        """What comes back along rays, the mean of `samples` paths each: for looks that are no picture.
+
+        Each ray has random numbers of its own, by `seed` and its place in the row. `directions` are unit vectors.
+        """
+        if samples < 1 or max_depth < 1:
+            raise ValueError(f"{samples} samples at depth {max_depth}")
+        found = np.zeros((len(origins), 3), np.float32)
+        seeds = np.random.Generator(np.random.Philox(seed)).integers(2**32, size=len(origins), dtype=np.uint32)
+        _native.ray_radiance(
+            scene=self.native,
+            origins=np.ascontiguousarray(origins, np.float32),
+            directions=np.ascontiguousarray(directions, np.float32),
+            seeds=seeds,
+            samples=samples,
+            max_depth=max_depth,
+            sobol_bounces=SOBOL_BOUNCES,
+            plain=self.plain,
+            out=found,
+            threads=self.threads,
+        )
+        return found
 
 
 def camera_arguments(camera: Camera) -> dict[str, object]:

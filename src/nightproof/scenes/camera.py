@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from nightproof.scenes.vectors import cross
+
 Array = np.ndarray
 
 
@@ -64,11 +66,11 @@ def look_at(
     position = np.asarray(position_m, np.float64)
     backward = position - np.asarray(target_m, np.float64)
     backward /= np.linalg.norm(backward)
-    right = np.cross(up, backward)
+    right = cross(np.asarray(up, np.float64), backward)
     if np.linalg.norm(right) < 1e-6:  # looking straight up or down: any right will do
-        right = np.cross((0.0, 0.0, -1.0), backward)
+        right = cross(np.array([0.0, 0.0, -1.0]), backward)
     right /= np.linalg.norm(right)
     matrix = np.eye(4)
-    matrix[:3, 0], matrix[:3, 1] = right, np.cross(backward, right)
+    matrix[:3, 0], matrix[:3, 1] = right, cross(backward, right)
     matrix[:3, 2], matrix[:3, 3] = backward, position
     return Camera(matrix, yfov_rad, width_px, height_px, name=name)

@@ -67,12 +67,13 @@ def appearance_at(flat: FlatScene, surface: Surface, row: Int[Array, "n"], weigh
     return found
 
 
-def appearance_of_triangles(flat: FlatScene, surface: Surface) -> Iterator[tuple[slice, Appearance]]:
-    """Of the centres of all triangles, a run at a time: of millions at once, the values in between fill gigabytes."""
-    for start in range(0, surface.count, RUN):
-        here = slice(start, min(start + RUN, surface.count))
-        rows = np.arange(here.start, here.stop)
-        yield here, appearance_at(flat, surface, rows, np.full((len(rows), 3), 1 / 3))
+def appearance_of_triangles(
+    flat: FlatScene, surface: Surface, rows: Int[Array, "n"]
+) -> Iterator[tuple[Int[Array, "r"], Appearance]]:
+    """Of the centres of triangles, a run at a time: of millions at once, the values in between fill gigabytes."""
+    for start in range(0, len(rows), RUN):
+        here = rows[start : start + RUN]
+        yield here, appearance_at(flat, surface, here, np.full((len(here), 3), 1 / 3))
 
 
 def _fill(flat: FlatScene, material: Material, found: Appearance, here: Array, corner: Array, weights: Array) -> None:

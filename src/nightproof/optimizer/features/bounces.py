@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from nightproof.optimizer.features.probes import OFFSET, Caster, cast, scattered
 from nightproof.optimizer.features.surface import Surface
@@ -25,11 +25,13 @@ SERIES_LIMIT = 0.95
 Irradiance = Callable[[Array, Array], Float[Array, "n"]]
 """At points with normals, from the file's own lights."""
 
+Albedo = Callable[[Int[Array, "n"]], Float[Array, "n"]]
+
 
 def followed(
     caster: Caster,
     blockers: Surface,
-    albedo: Float[Array, "t"],
+    albedo: Albedo,
     points: Float[Array, "n 3"],
     normals: Float[Array, "n 3"],
     throughput: Float[Array, "n"],
@@ -38,7 +40,7 @@ def followed(
     """Follow paths from where they first met a surface.
 
     Args:
-        albedo: of the rows of `blockers`.
+        albedo: of rows of `blockers`.
         points, normals: those first places, a little off the surface.
         throughput: what the surface there passes on.
 
@@ -61,7 +63,7 @@ def followed(
         facing = np.einsum("nc,nc->n", blockers.normals[row], directions) < 0
         normals = np.where(facing, 1.0, -1.0)[:, None] * blockers.normals[row]
         points = points[met] + distance[met, None] * directions + OFFSET * normals
-        throughput = throughput[met] * albedo[row]
+        throughput = throughput[met] * albedo(row)
     return by_own, by_sky
 
 

@@ -92,7 +92,8 @@ def measure_geometry(
     part_areas = np.bincount(topology.component, surface.areas) if surface.count else np.zeros(0)
     shares = part_areas / surface.area if surface.count else part_areas
     grain = np.log(np.sqrt(surface.areas))
-    upright = np.abs(surface.normals).max(axis=1, initial=0.0)
+    x, y, z = np.abs(surface.normals).T
+    upright = np.maximum(np.maximum(x, y), z)
     extent = surface.extent
     copied, most_copied = copied_share(surface, topology)
     length, angle, faces = topology.edges.length, topology.edges.angle_rad, topology.edges.faces

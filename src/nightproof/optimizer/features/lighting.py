@@ -6,6 +6,7 @@ surface lets these rays pass. Light is compared as luminance; scattering is take
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,7 +33,8 @@ from nightproof.optimizer.features.probes import (
     visible,
 )
 from nightproof.optimizer.features.surface import Surface, SurfaceSample, sample_surface
-from nightproof.scenes.flat import FlatScene, PunctualLight
+from nightproof.scenes.distinct import distinct
+from nightproof.scenes.flat import FlatScene, Material, PunctualLight
 
 Array = np.ndarray
 
@@ -131,8 +133,9 @@ def measure_lighting(flat: FlatScene, surface: Surface, threads: int = 1) -> Lig
 def _blockers(flat: FlatScene, surface: Surface) -> Surface:
     """The part of the surface that light does not simply pass."""
     materials = np.asarray(flat.triangle_material, np.int64)[surface.triangle]
-    blended, passing = _blended(flat), np.zeros(surface.count)
-    for here, seen in appearance_of_triangles(flat, surface):
+    blended, passing = _flags(flat, lambda it: it.alpha_mode == "BLEND"), np.zeros(surface.count)
+    clear = np.flatnonzero((blended | _flags(flat, lambda it: it.transmission > 0))[materials])
+    for here, seen in appearance_of_triangles(flat, surface, clear):
         passing[here] = np.maximum(seen.transmission, np.where(blended[seen.material], 1 - seen.alpha, 0.0))
     totals = np.bincount(materials, surface.areas, minlength=len(flat.materials) or 1)
     share = np.bincount(materials, surface.areas * passing, minlength=len(flat.materials) or 1) / np.maximum(
@@ -151,8 +154,8 @@ def _blockers(flat: FlatScene, surface: Surface) -> Surface:
     )
 
 
-def _blended(flat: FlatScene) -> Bool[Array, "m"]:
-    return np.array([m.alpha_mode == "BLEND" for m in flat.materials], bool).reshape(-1)
+def _flags(flat: FlatScene, test: Callable[[Material], bool]) -> Bool[Array, "m"]:
+    return np.array([test(material) for material in flat.materials], bool).reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,7 @@ class Lamps:
 
 
 def _lamps_of(flat: FlatScene, surface: Surface) -> Lamps:
-    glowing = np.array([max(m.emissive) > 0 and not m.unlit for m in flat.materials], bool).reshape(-1)
+    glowing = _flags(flat, lambda it: max(it.emissive) > 0 and not it.unlit)
     materials = np.asarray(flat.triangle_material, np.int64)[surface.triangle]
     rows = np.flatnonzero(glowing[materials]) if surface.count else np.zeros(0, np.int64)
     inside = np.array([[1, 1, 1], [4, 1, 1], [1, 4, 1], [1, 1, 4]], np.float64)
@@ -224,8 +227,7 @@ def _trace_bounce(
     seen_normals = np.where(facing, 1.0, -1.0)[:, None] * blockers.normals[rows]
     points = np.repeat(probe.origins, RAYS, axis=0)[hit.reshape(-1)] + directions * probe.distance[hit][:, None]
     points += OFFSET * seen_normals
-    albedos = _albedo(flat, blockers)
-    albedo = albedos[rows]
+    albedo = _albedo(flat, blockers, rows)
     far_emitted, far_punctual = _own_light(caster, surface, lamps, points, seen_normals, 1)
     far_sky = _sees_sky(caster, points, seen_normals)
     shape = hit.shape
@@ -233,7 +235,10 @@ def _trace_bounce(
     def own(places: Array, facing: Array) -> Array:
         return np.add(*_own_light(caster, surface, lamps, places, facing, 1))
 
-    by_own, by_sky = followed(caster, blockers, albedos, points, seen_normals, albedo, own)
+    def passed(rows: Array) -> Array:
+        return _albedo(flat, blockers, rows)
+
+    by_own, by_sky = followed(caster, blockers, passed, points, seen_normals, albedo, own)
     met = _mean(hit)  # of all looks: the others see the sky, and nothing bounces to them
     far_lit = _spread(((far_emitted >= LIT_IRRADIANCE) | (far_punctual > 0)) & (albedo > 0.01), hit, shape).mean(axis=1)
     far_open = _spread(far_sky, hit, shape).mean(axis=1)
@@ -320,12 +325,13 @@ def _sees_sky(caster: Caster, points: Array, normals: Array) -> Float[Array, "n"
     return (cast(caster, points, directions)[1] < 0).astype(np.float64)
 
 
-def _albedo(flat: FlatScene, surface: Surface) -> Float[Array, "t"]:
-    """Luminance of the base colour at triangle centres."""
+def _albedo(flat: FlatScene, surface: Surface, rows: Int[Array, "n"]) -> Float[Array, "n"]:
+    """Luminance of the base colour at the centres of triangles `rows`, each looked up once."""
+    met = distinct(rows)
     found = np.zeros(surface.count)
-    for here, seen in appearance_of_triangles(flat, surface):
+    for here, seen in appearance_of_triangles(flat, surface, met):
         found[here] = np.minimum(seen.base_color @ LUMINANCE, 0.95)
-    return found
+    return found[rows]
 
 
 def _enclosure(space: SpaceProbe) -> dict[str, float]:

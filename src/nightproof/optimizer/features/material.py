@@ -145,11 +145,11 @@ def texel_density_of(flat: FlatScene, surface: Surface, rows: Array, use: Textur
     if not 0 <= use.texture < len(flat.textures):
         return np.zeros(len(rows))
     height, width = flat.textures[use.texture].pixels.shape[:2]
-    sets = np.asarray(flat.uv1 if use.texcoord == 1 else flat.uv0, np.float64)
-    uv = np.nan_to_num(sets[surface.corner[rows]], nan=0.0, posinf=0.0, neginf=0.0)
-    one, other = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
+    sets, corner = flat.uv1 if use.texcoord == 1 else flat.uv0, surface.corner[rows]
+    uv = [sets[corner[:, which]].astype(np.float64) for which in range(3)]
+    (u, v), (u1, v1), (u2, v2) = (np.nan_to_num(it, nan=0.0, posinf=0.0, neginf=0.0).T for it in uv)
     a, b, _, d, e, _ = use.transform
-    texels = np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]) / 2 * abs(a * e - b * d) * height * width
+    texels = np.abs((u1 - u) * (v2 - v) - (v1 - v) * (u2 - u)) / 2 * abs(a * e - b * d) * height * width
     return np.sqrt(np.minimum(texels, 1e18) / surface.areas[rows])
 
 

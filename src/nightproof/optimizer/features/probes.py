@@ -96,8 +96,7 @@ def probe_space(caster: Caster, surface: Surface, two_sided: Bool[Array, "t"], p
     if not surface.count:
         none = np.zeros((0, rays))
         return SpaceProbe(directions, np.zeros(0, bool), none.astype(bool), none)
-    lower = surface.corners.reshape(-1, 3).min(axis=0)
-    places = lower + surface.extent * _r3_sequence(points)
+    places = surface.bounds[0] + surface.extent * _r3_sequence(points)
     distance, row = cast(caster, np.repeat(places, rays, axis=0), np.tile(directions, (points, 1)))
     hit = row >= 0
     away = np.einsum("nc,nc->n", np.tile(directions, (points, 1)), surface.normals[row]) > 0

@@ -57,10 +57,15 @@ class Surface:
     @cached_property
     def extent(self) -> Float[Array, "3"]:
         """Sides of the bounding box, in diagonals."""
+        return self.bounds[1] - self.bounds[0]
+
+    @cached_property
+    def bounds(self) -> tuple[Float[Array, "3"], Float[Array, "3"]]:
+        """Lowest and highest corner of the bounding box; zeros for an empty surface."""
         if not self.count:
-            return np.zeros(3)
-        flat = self.corners.reshape(-1, 3)
-        return flat.max(axis=0) - flat.min(axis=0)
+            return np.zeros(3), np.zeros(3)
+        along = [self.corners[..., axis] for axis in range(3)]  # all at once takes four times as long
+        return np.array([it.min() for it in along]), np.array([it.max() for it in along])
 
     def share(self, chosen: Bool[Array, "t"]) -> float:
         """Share of the area that `chosen` triangles hold; 0 for an empty surface."""
@@ -71,26 +76,36 @@ def surface_of(flat: FlatScene) -> Surface:
     """The canonical surface of `flat`. Empty and broken scenes give an empty surface, never an error."""
     positions = np.asarray(flat.positions, np.float64)
     triangles = np.asarray(flat.triangles, np.int64).reshape(-1, 3)
-    finite = np.asarray(np.isfinite(positions).all(axis=1))[triangles].all(axis=1)
-    kept = np.flatnonzero(finite)
+    x, y, z = positions.T
+    finite = np.isfinite(x) & np.isfinite(y) & np.isfinite(z)
+    kept = np.flatnonzero(finite[triangles[:, 0]] & finite[triangles[:, 1]] & finite[triangles[:, 2]])
     centre, diagonal = _frame(positions, triangles[kept])
-    corners = (positions[triangles[kept]] - centre) / diagonal
-    cross = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    placed = (positions - centre) / diagonal
+    one, two, three = (placed[triangles[kept, corner]] for corner in range(3))
+    cross = _cross(two - one, three - one)
     areas = np.sqrt(np.einsum("tc,tc->t", cross, cross)) / 2
     solid = np.flatnonzero(areas > AREA_FLOOR)
-    order = solid[np.argsort(_morton(corners.mean(axis=1)[solid]), kind="stable")]
-    corners, areas, cross, kept = corners[order], areas[order], cross[order], kept[order]
-    turn = (np.argmin(corners @ CORNER_DIRECTION, axis=1)[:, None] + np.arange(3)) % 3
+    order = solid[np.argsort(_morton(((one + two + three) / 3)[solid]), kind="stable")]
+    areas, cross, kept = areas[order], cross[order], kept[order]
+    corner = _turned(triangles[kept], placed @ CORNER_DIRECTION)
     return Surface(
-        corners=np.take_along_axis(corners, turn[:, :, None], axis=1),
+        corners=placed[corner],
         normals=cross / (2 * areas[:, None]),
         areas=areas,
         triangle=kept,
-        corner=np.take_along_axis(triangles[kept], turn, axis=1),
+        corner=corner,
         centre_m=centre,
         diagonal_m=diagonal,
         degenerate=len(triangles) - len(kept),
     )
+
+
+def _turned(triangles: Int[Array, "t 3"], along: Float[Array, "v"]) -> Int[Array, "t 3"]:
+    """Each begun at the corner that comes first `along`."""
+    one, two, three = (along[triangles[:, corner]] for corner in range(3))
+    first = np.where((one <= two) & (one <= three), 0, np.where(two <= three, 1, 2))
+    turn = (first[:, None] + np.arange(3)) % 3
+    return triangles.reshape(-1)[3 * np.arange(len(triangles))[:, None] + turn]
 
 
 def _frame(positions: Array, triangles: Array) -> tuple[Float[Array, "3"], float]:

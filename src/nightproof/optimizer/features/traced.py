@@ -13,14 +13,17 @@ The formula of `material.view_dependence_of` says what materials could do in any
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
 from nightproof.optimizer.features.appearance import LUMINANCE, two_sided
 from nightproof.optimizer.features.surface import Surface, sample_surface
-from nightproof.scenes.camera import look_at
 from nightproof.scenes.flat import Environment, FlatScene
+
+if TYPE_CHECKING:
+    from nightproof.rendering.tracer import Tracer
 
 Array = np.ndarray
 
@@ -28,7 +31,6 @@ POINTS, DIRECTIONS, SAMPLES = 64, 4, 16
 MAX_DEPTH = 6
 NEAR = 1e-3
 """Distance of the eye, in diagonals."""
-NARROW_RAD = 1e-3
 TILT = 0.9
 """How far directions lean: normal + 0.9 × a point of the unit sphere, up to 64° off the normal."""
 LIMIT = 8.0
@@ -51,18 +53,16 @@ def traced_view_dependence(
     lean = random / np.maximum(np.linalg.norm(random, axis=2, keepdims=True), 1e-12)
     directions = normals[:, None] + TILT * lean
     directions /= np.maximum(np.linalg.norm(directions, axis=2, keepdims=True), 1e-9)
-    points = sample.points * surface.diagonal_m + surface.centre_m
-    looks = np.zeros((2, POINTS, DIRECTIONS))
-    for p, d in np.ndindex(POINTS, DIRECTIONS):
-        eye = points[p] + directions[p, d] * NEAR * surface.diagonal_m
-        camera = look_at(eye, points[p], yfov_rad=NARROW_RAD, width_px=1, height_px=1)
-        if not np.isfinite(camera.camera_to_world).all():
-            continue
-        camera = replace(camera, near_m=1e-2 * NEAR * surface.diagonal_m)
-        for half in (0, 1):
-            seen = tracer.render(camera, samples=SAMPLES, seed=2 * (p * DIRECTIONS + d) + half, max_depth=MAX_DEPTH)
-            looks[half, p, d] = seen.color[0, 0].astype(np.float64) @ LUMINANCE
-    return _dependence(np.nan_to_num(looks, nan=0.0, posinf=0.0))
+    directions = directions.reshape(-1, 3)
+    points = np.repeat(sample.points * surface.diagonal_m + surface.centre_m, DIRECTIONS, axis=0)
+    eyes = points + directions * NEAR * surface.diagonal_m
+    looks = np.stack([_seen(tracer, eyes, -directions, half) for half in (0, 1)])
+    return _dependence(np.nan_to_num(looks, nan=0.0, posinf=0.0).reshape(2, POINTS, DIRECTIONS))
+
+
+def _seen(tracer: Tracer, eyes: Float[Array, "n 3"], directions: Float[Array, "n 3"], seed: int) -> Float[Array, "n"]:
+    light = tracer.radiance(eyes, directions, samples=SAMPLES, seed=seed, max_depth=MAX_DEPTH)
+    return np.asarray(light.astype(np.float64) @ LUMINANCE)
 
 
 def _dependence(looks: Float[Array, "2 n k"]) -> float:
