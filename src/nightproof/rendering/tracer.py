@@ -208,7 +208,8 @@ def camera_arguments(camera: Camera) -> dict[str, object]:
 
 def _rendered(sums: Float32[Array, "h w 10"], samples: int) -> Rendered:
     mean = sums / np.float32(samples)
-    spread = np.maximum(mean[..., 9] - mean[..., :3].mean(axis=2) ** 2, 0)
+    with np.errstate(over="ignore", invalid="ignore"):  # squares of light that single precision cannot hold
+        spread = np.maximum(np.nan_to_num(mean[..., 9] - mean[..., :3].mean(axis=2) ** 2, nan=np.inf), 0)
     return Rendered(
         color=np.ascontiguousarray(mean[..., :3]),
         albedo=np.ascontiguousarray(mean[..., 3:6]),
