@@ -79,6 +79,17 @@ def test_repeats_and_mirrors_fall_where_the_sampler_puts_them():
     assert uv_cover(np.full((1, 3, 2), np.nan), Wrap.REPEAT, Wrap.REPEAT).shape == (GRID, GRID)
 
 
+def test_many_triangles_cover_what_each_run_of_them_covers(monkeypatch):
+    corners = np.random.default_rng(4).random((200, 1, 2)) * 2
+    uv = corners + np.random.default_rng(5).random((200, 3, 2)) * 0.02
+    whole = uv_cover(uv, Wrap.REPEAT, Wrap.MIRROR)
+    monkeypatch.setattr("nightproof.scenes.uv_cover.RUN", 7)
+    np.testing.assert_array_equal(uv_cover(uv, Wrap.REPEAT, Wrap.MIRROR), whole)
+    assert 0.02 < whole.mean() < 0.9
+    uv[150] = [[0, 0], [9, 0], [0, 0.1]]
+    assert uv_cover(uv, Wrap.REPEAT, Wrap.MIRROR).all(), "one that spans too many repeats may show everything"
+
+
 def textured(*textures, uv=((0, 0), (0.5, 0), (0.5, 0.5), (0, 0.5)), size=1.0):
     """A square for each texture, side by side."""
     square = np.float32([[0, 0, 0], [0, 0, 1], [1, 0, 1], [1, 0, 0]]) * size

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from jaxtyping import Int
 
+from nightproof.kernels.memory import return_free_memory
 from nightproof.optimizer.features.appearance import appearance_at
 from nightproof.optimizer.features.dynamic import Document, DynamicFeatures, measure_dynamics
 from nightproof.optimizer.features.geometric import GeometricFeatures, measure_geometry
@@ -56,7 +57,9 @@ class Measured:
 
 def measure(flat: FlatScene, document: Document, threads: int = 1) -> Measured:
     """Measure `flat`, for movement also `document`. Never fails on empty or broken geometry; every value is finite."""
+    return_free_memory()  # here and below: what comes next is of other sizes, and finds no room in what is left
     surface = surface_of(flat)
+    return_free_memory()
     sample = sample_surface(surface, MATERIAL_POINTS)
     appearance = appearance_at(flat, surface, sample.row, sample.weights)
     geometric, component, simplified = _form(flat, surface)
@@ -66,6 +69,7 @@ def measure(flat: FlatScene, document: Document, threads: int = 1) -> Measured:
         lighting=measure_lighting(flat, surface, threads),
         dynamic=measure_dynamics(flat, surface, document),
     )
+    return_free_memory()
     return Measured(traits, surface, component, simplified)
 
 
@@ -73,4 +77,7 @@ def _form(flat: FlatScene, surface: Surface) -> tuple[GeometricFeatures, Int[Arr
     """What hangs on edges and corners: these are as large as the scene, and gone before light is traced."""
     topology = topology_of(surface)
     simplified = simplify_trial(surface, topology)
-    return measure_geometry(flat, surface, topology, simplified), topology.component, simplified
+    geometric, component = measure_geometry(flat, surface, topology, simplified), topology.component
+    del topology
+    return_free_memory()
+    return geometric, component, simplified

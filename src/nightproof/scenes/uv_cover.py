@@ -22,6 +22,9 @@ MOST_TILES = 4
 MOST_COVER = 64.0
 """Triangles are thinned out evenly where they cover the texture more often than this."""
 
+RUN = 1 << 16
+"""Triangles that are drawn together."""
+
 
 def uv_cover(uv: Float[Array, "t 3 2"], wrap_u: Wrap, wrap_v: Wrap, grid: int = GRID) -> Bool[Array, "g g"]:
     """Cells whose centres triangles cover, and their neighbours: bilinear lookup and padding need those. For shares."""
@@ -44,13 +47,20 @@ def uv_touched(uv: Float[Array, "t 3 2"], wrap_u: Wrap, wrap_v: Wrap, grid: int)
 
 
 def _cover(uv: Array, wrap_u: Wrap, wrap_v: Wrap, grid: int, drawn: Draw) -> Bool[Array, "g g"]:
+    """A run at a time: of millions at once, the values in between take a multiple of the scene."""
     shown = np.zeros((grid, grid), bool)
-    if not len(uv):
-        return shown
+    for start in range(0, len(uv), RUN):
+        if not _draw(uv[start : start + RUN], wrap_u, wrap_v, drawn, shown):
+            return np.ones_like(shown)
+    return _widened(shown)
+
+
+def _draw(uv: Array, wrap_u: Wrap, wrap_v: Wrap, drawn: Draw, shown: Bool[Array, "g g"]) -> bool:
+    """Into what is shown. Not where a triangle spans too many repeats."""
     a, b, c = uv[:, 0], uv[:, 1], uv[:, 2]  # along an axis of three it takes far longer
     lowest, highest = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
     if (highest - lowest > MOST_TILES).any():
-        return ~shown
+        return False
     base = np.floor(lowest)
     local, highest = uv - base[:, None], highest - base
     reach = np.ceil(highest.max(axis=0) - 1e-9).astype(int)
@@ -59,8 +69,8 @@ def _cover(uv: Array, wrap_u: Wrap, wrap_v: Wrap, grid: int, drawn: Draw) -> Boo
             tile = np.array([tile_u, tile_v])
             hit = (highest[:, 0] >= tile_u) & (highest[:, 1] >= tile_v)
             if hit.any():
-                shown |= drawn(_folded(local[hit] - tile, base[hit] + tile, wrap_u, wrap_v), grid)
-    return _widened(shown)
+                shown |= drawn(_folded(local[hit] - tile, base[hit] + tile, wrap_u, wrap_v), len(shown))
+    return True
 
 
 def _times(uv: Array) -> float:

@@ -47,7 +47,9 @@ def curvature_of(surface: Surface, edges: Edges) -> Curvature:
     bent = np.flatnonzero((edges.angle_rad > FLAT_RAD) & (edges.sides[:, 0] >= 0))
     held = edges.length[bent] * edges.angle_rad[bent] / 2
     smooth = edges.angle_rad[bent] <= CREASE_RAD
-    by_triangle = np.bincount(edges.sides[bent].reshape(-1), np.repeat(held / 2, 2), minlength=surface.count)
+    by_triangle = np.zeros(surface.count)
+    for side in range(2):
+        by_triangle += np.bincount(edges.sides[bent, side], held / 2, minlength=surface.count)
     return Curvature(
         mean=float(held.sum()) / surface.area,
         smooth=float(held[smooth].sum()) / surface.area,

@@ -75,17 +75,16 @@ class Surface:
 def surface_of(flat: FlatScene) -> Surface:
     """The canonical surface of `flat`. Empty and broken scenes give an empty surface, never an error."""
     positions = np.asarray(flat.positions, np.float64)
-    triangles = np.asarray(flat.triangles, np.int64).reshape(-1, 3)
+    triangles = np.asarray(flat.triangles).reshape(-1, 3)
     x, y, z = positions.T
     finite = np.isfinite(x) & np.isfinite(y) & np.isfinite(z)
     kept = np.flatnonzero(finite[triangles[:, 0]] & finite[triangles[:, 1]] & finite[triangles[:, 2]])
     centre, diagonal = _frame(positions, triangles[kept])
     placed = (positions - centre) / diagonal
-    one, two, three = (placed[triangles[kept, corner]] for corner in range(3))
-    cross = _cross(two - one, three - one)
+    place, cross = _forms(placed, triangles[kept])
     areas = np.sqrt(np.einsum("tc,tc->t", cross, cross)) / 2
     solid = np.flatnonzero(areas > AREA_FLOOR)
-    order = solid[np.argsort(_morton(((one + two + three) / 3)[solid]), kind="stable")]
+    order = solid[np.argsort(place[solid], kind="stable")]
     areas, cross, kept = areas[order], cross[order], kept[order]
     corner = _turned(triangles[kept], placed @ CORNER_DIRECTION)
     return Surface(
@@ -100,12 +99,25 @@ def surface_of(flat: FlatScene) -> Surface:
     )
 
 
+def _forms(placed: Float[Array, "v 3"], triangles: Int[Array, "t 3"]) -> tuple[Int[Array, "t"], Float[Array, "t 3"]]:
+    """Where on the curve the middles of triangles lie, and the cross products of two sides. What is in between is as
+    large as the surface itself, so it is gone at the end."""
+    one, two, three = (placed[triangles[:, corner]] for corner in range(3))
+    middles = one + two
+    middles += three
+    middles /= 3
+    two -= one
+    three -= one
+    del one
+    return _morton(middles), _cross(two, three)
+
+
 def _turned(triangles: Int[Array, "t 3"], along: Float[Array, "v"]) -> Int[Array, "t 3"]:
     """Each begun at the corner that comes first `along`."""
     one, two, three = (along[triangles[:, corner]] for corner in range(3))
     first = np.where((one <= two) & (one <= three), 0, np.where(two <= three, 1, 2))
     turn = (first[:, None] + np.arange(3)) % 3
-    return triangles.reshape(-1)[3 * np.arange(len(triangles))[:, None] + turn]
+    return triangles.reshape(-1)[3 * np.arange(len(triangles))[:, None] + turn].astype(np.int64)
 
 
 def _frame(positions: Array, triangles: Array) -> tuple[Float[Array, "3"], float]:
