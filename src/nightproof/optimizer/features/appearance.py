@@ -67,6 +67,18 @@ def appearance_at(flat: FlatScene, surface: Surface, row: Int[Array, "n"], weigh
     return found
 
 
+def emission_at(
+    flat: FlatScene, surface: Surface, row: Int[Array, "n"], weights: Float[Array, "n 3"]
+) -> Float[Array, "n"]:
+    """`Appearance.emission` without the rest."""
+    found = np.zeros(len(row))
+    material = np.asarray(flat.triangle_material, np.int64)[surface.triangle[row]]
+    for index in distinct(material):
+        here = np.flatnonzero(material == index)
+        found[here] = _emission(flat, flat.materials[index], surface.corner[row[here]], weights[here])
+    return found
+
+
 def appearance_of_triangles(
     flat: FlatScene, surface: Surface, rows: Int[Array, "n"]
 ) -> Iterator[tuple[Int[Array, "r"], Appearance]]:
@@ -89,8 +101,12 @@ def _fill(flat: FlatScene, material: Material, found: Appearance, here: Array, c
     found.transmission[here] = np.clip(
         texels(material.transmission_texture)[:, 0] * _finite(material.transmission), 0, 1
     )
-    emitted = texels(material.emissive_texture)[:, :3] * _finite(material.emissive)
-    found.emission[here] = np.clip(emitted @ LUMINANCE, 0, EMISSION_LIMIT)
+    found.emission[here] = _emission(flat, material, corner, weights)
+
+
+def _emission(flat: FlatScene, material: Material, corner: Array, weights: Array) -> Float[Array, "n"]:
+    emitted = _texels(flat, material.emissive_texture, corner, weights)[:, :3] * _finite(material.emissive)
+    return np.asarray(np.clip(emitted @ LUMINANCE, 0, EMISSION_LIMIT))
 
 
 def _alpha(material: Material, alpha: Array) -> Array:

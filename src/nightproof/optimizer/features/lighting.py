@@ -16,6 +16,7 @@ from nightproof.optimizer.features.appearance import (
     LUMINANCE,
     appearance_at,
     appearance_of_triangles,
+    emission_at,
     two_sided,
 )
 from nightproof.optimizer.features.bounces import followed, indirect_share
@@ -180,7 +181,7 @@ def _lamps_of(flat: FlatScene, surface: Surface) -> Lamps:
     inside /= inside.sum(axis=1, keepdims=True)
     radiance = np.zeros(len(rows))
     for weights in inside:
-        radiance += appearance_at(flat, surface, rows, np.tile(weights, (len(rows), 1))).emission / len(inside)
+        radiance += emission_at(flat, surface, rows, np.tile(weights, (len(rows), 1))) / len(inside)
     lit = radiance > 0
     rows, radiance = rows[lit], radiance[lit]
     power = surface.areas[rows] * radiance
@@ -227,7 +228,8 @@ def _trace_bounce(
     seen_normals = np.where(facing, 1.0, -1.0)[:, None] * blockers.normals[rows]
     points = np.repeat(probe.origins, RAYS, axis=0)[hit.reshape(-1)] + directions * probe.distance[hit][:, None]
     points += OFFSET * seen_normals
-    albedo = _albedo(flat, blockers, rows)
+    albedo_of = _Albedo(flat, blockers)
+    albedo = albedo_of(rows)
     far_emitted, far_punctual = _own_light(caster, surface, lamps, points, seen_normals, 1)
     far_sky = _sees_sky(caster, points, seen_normals)
     shape = hit.shape
@@ -235,10 +237,7 @@ def _trace_bounce(
     def own(places: Array, facing: Array) -> Array:
         return np.add(*_own_light(caster, surface, lamps, places, facing, 1))
 
-    def passed(rows: Array) -> Array:
-        return _albedo(flat, blockers, rows)
-
-    by_own, by_sky = followed(caster, blockers, passed, points, seen_normals, albedo, own)
+    by_own, by_sky = followed(caster, blockers, albedo_of, points, seen_normals, albedo, own)
     met = _mean(hit)  # of all looks: the others see the sky, and nothing bounces to them
     far_lit = _spread(((far_emitted >= LIT_IRRADIANCE) | (far_punctual > 0)) & (albedo > 0.01), hit, shape).mean(axis=1)
     far_open = _spread(far_sky, hit, shape).mean(axis=1)
@@ -325,13 +324,18 @@ def _sees_sky(caster: Caster, points: Array, normals: Array) -> Float[Array, "n"
     return (cast(caster, points, directions)[1] < 0).astype(np.float64)
 
 
-def _albedo(flat: FlatScene, surface: Surface, rows: Int[Array, "n"]) -> Float[Array, "n"]:
-    """Luminance of the base colour at the centres of triangles `rows`, each looked up once."""
-    met = distinct(rows)
-    found = np.zeros(surface.count)
-    for here, seen in appearance_of_triangles(flat, surface, met):
-        found[here] = np.minimum(seen.base_color @ LUMINANCE, 0.95)
-    return found[rows]
+class _Albedo:
+    """Luminance of the base colour at the centres of triangles: of a large scene, rays meet few."""
+
+    def __init__(self, flat: FlatScene, surface: Surface) -> None:
+        self._flat, self._surface = flat, surface
+        self._found = np.full(surface.count, np.nan)
+
+    def __call__(self, rows: Int[Array, "n"]) -> Float[Array, "n"]:
+        new = distinct(rows[np.isnan(self._found[rows])])
+        for here, seen in appearance_of_triangles(self._flat, self._surface, new):
+            self._found[here] = np.minimum(seen.base_color @ LUMINANCE, 0.95)
+        return self._found[rows]
 
 
 def _enclosure(space: SpaceProbe) -> dict[str, float]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from nightproof.kernels.texture_pixels import without_alpha
 from nightproof.scenes.uv_cover import GRID
 
 Array = np.ndarray
@@ -67,7 +68,7 @@ def smaller_size(
     sides = pixels.shape[:2]
     most = min(MOST_HALVINGS, *(int(np.log2(max(side // SMALLEST_PX, 1))) for side in sides))
     filtered = min(most, max(0, int(np.floor(np.log2(max(excess, 1.0))))))
-    kept = np.ascontiguousarray(pixels if _uses_alpha(pixels) else pixels[..., :3])
+    kept = np.ascontiguousarray(pixels) if _uses_alpha(pixels) else without_alpha(pixels)
     seen = _halved(kept, filtered)
     more = NORMALS_DB if normals else 0.0
     best, found = filtered, (BEST_DB, BEST_DB)

@@ -28,6 +28,9 @@ GPU_BYTES_PER_TEXEL = 4 * 4 / 3
 WORTH_PX = 64
 """Smaller images are not worth shrinking."""
 
+KEPT = 64
+"""Covers that are remembered, of 64 kB each."""
+
 SURE_SHARE = 0.10
 """Area-weighted: the density that nine tenths of the surface reach decides how large a texture must be."""
 
@@ -86,7 +89,8 @@ def measure_textures(flat: FlatScene, surface: Surface, needed_per_diagonal: flo
             if 0 <= use.texture < len(flat.textures):
                 groups.setdefault(id(flat.textures[use.texture].pixels), []).append(_Used(int(index), role, use, rows))
     copies = _copies(flat, [found[0].use.texture for found in groups.values()])
-    facts = [_facts(flat, surface, found, copies, needed_per_diagonal) for found in groups.values()]
+    covers = _Covers(flat, surface)
+    facts = [_facts(flat, surface, found, covers, copies, needed_per_diagonal) for found in groups.values()]
     return tuple(sorted(facts, key=lambda it: (-it.gpu_bytes, it.texture)))
 
 
@@ -113,12 +117,14 @@ def roles_of(material: Material) -> Iterator[tuple[str, TextureUse]]:
     yield from ((role, use) for role, use in named if use is not None)
 
 
-def _facts(flat: FlatScene, surface: Surface, used: list[_Used], copies: dict[int, int], needed: float) -> TextureFacts:
+def _facts(
+    flat: FlatScene, surface: Surface, used: list[_Used], covers: _Covers, copies: dict[int, int], needed: float
+) -> TextureFacts:
     first = min(it.use.texture for it in used)
     texture = flat.textures[first]
     pixels = texture.pixels
     height, width = pixels.shape[:2]
-    shown = _shown(flat, surface, used)
+    shown = np.logical_or.reduce([covers.of(it) for it in used])
     densities = np.concatenate([texel_density_of(flat, surface, it.rows, it.use) for it in used])
     areas = np.concatenate([surface.areas[it.rows] for it in used])
     low, middle, high = weighted_quantiles(densities, areas, (SURE_SHARE, 0.5, 1 - SURE_SHARE))
@@ -156,14 +162,22 @@ def _material_name(flat: FlatScene, index: int) -> str:
     return flat.materials[index].name or f"material {index}"
 
 
-def _shown(flat: FlatScene, surface: Surface, used: list[_Used]) -> Bool[Array, "g g"]:
-    shown: Array | None = None
-    for it in used:
-        texture = flat.textures[it.use.texture]
-        found = uv_cover(_uv(flat, surface, _once(flat, surface, it.rows), it.use), texture.wrap_u, texture.wrap_v)
-        shown = found if shown is None else shown | found
-    assert shown is not None
-    return shown
+class _Covers:
+    """What materials show of their textures. Most read several in one way: that is looked at once."""
+
+    def __init__(self, flat: FlatScene, surface: Surface) -> None:
+        self._flat, self._surface = flat, surface
+        self._found: dict[tuple[object, ...], Bool[Array, "g g"]] = {}
+
+    def of(self, used: _Used) -> Bool[Array, "g g"]:
+        texture, use = self._flat.textures[used.use.texture], used.use
+        way = (used.material, use.texcoord, use.transform, texture.wrap_u, texture.wrap_v)
+        if way not in self._found:
+            if len(self._found) >= KEPT:
+                del self._found[next(iter(self._found))]
+            uv = _uv(self._flat, self._surface, _once(self._flat, self._surface, used.rows), use)
+            self._found[way] = uv_cover(uv, texture.wrap_u, texture.wrap_v)
+        return self._found[way]
 
 
 def _once(flat: FlatScene, surface: Surface, rows: Array) -> Array:
