@@ -81,6 +81,7 @@ def surface_of(flat: FlatScene) -> Surface:
     kept = np.flatnonzero(finite[triangles[:, 0]] & finite[triangles[:, 1]] & finite[triangles[:, 2]])
     centre, diagonal = _frame(positions, triangles[kept])
     placed = (positions - centre) / diagonal
+    placed[~finite] = 0
     place, cross = _forms(placed, triangles[kept])
     areas = np.sqrt(np.einsum("tc,tc->t", cross, cross)) / 2
     solid = np.flatnonzero(areas > AREA_FLOOR)
