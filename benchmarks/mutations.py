@@ -1,12 +1,13 @@
 """Mutated scenes: each is read, or refused with one typed error, in time and in bounds.
 
-    python benchmarks/mutations.py [FOLDER] [--count 10000] [--seed 0] [--pack]
+    python benchmarks/mutations.py [FOLDER] [--count 10000] [--seed 0] [--then inspect|pack]
 
 Every mutant is opened, every accessor decoded, the scene flattened and recorded in a child process whose memory is
-bounded. With `--pack` they are packed and looked at as `optimize` does it, and what comes out is loaded; those that
-cannot be shown are packed unseen. Printed: how many loaded, were packed, came back as they were, or were refused by
-which error; what else happened (a foreign exception, a crash, a hang); the slowest by CPU-seconds, the largest resident
-size. One seed gives the same mutants. The exit code says how many broke a limit.
+bounded. `--then inspect` analyses those that load as `inspect` does. `--then pack` packs and looks at them as
+`optimize` does, and loads what comes out; those that cannot be shown are packed unseen. Printed: how many loaded, were
+analysed or packed, came back as they were, or were refused by which error; what else happened (a foreign exception, a
+crash, a hang); the slowest by CPU-seconds, the largest resident size. One seed gives the same mutants. The exit code
+says how many broke a limit.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ if TYPE_CHECKING:
 BATCH = 50
 """Mutants per child: a child's peak memory is that of its hungriest mutant."""
 LIMIT_S, LIMIT_BYTES = 2.0, 500e6
-"""Of loading; of packing as well the seconds are below, for scenes of less than 1 MB, and memory is the same."""
-PACKING_LIMIT_S = 30.0
+"""Of loading; what comes then has the seconds below (packing: of scenes of less than 1 MB) and the same memory."""
+THEN_LIMIT_S = {"": LIMIT_S, "inspect": 5.0, "pack": 30.0}
 HANG_S = 120
 NEVER = ("FOREIGN", "CRASH", "HANG")
 """How outcomes begin that should not be."""
-USED = ("loaded", "packed", "given back")
+USED = ("loaded", "inspected", "packed", "given back")
 """And those of mutants that load."""
 ADDRESS_SPACE = 8 << 30
 """Far above the limit that is measured: what runs into it is a bomb."""
@@ -61,7 +62,7 @@ class Result:
     """`loaded`, the name of a typed error, or what should never happen."""
     cpu_seconds: float
     loading_seconds: float
-    """Of them, before packing began."""
+    """Of them."""
     peak_bytes: int
     name: str
 
@@ -137,9 +138,9 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from _places(item)
 
 
-def attempt(data: bytes, pack_too: bool) -> tuple[str, float]:
-    """What became of a mutant (`loaded`, `packed`, why it came back, or the error that a user would be told), and the
-    CPU-seconds until it was loaded."""
+def attempt(data: bytes, then: str = "") -> tuple[str, float]:
+    """What became of a mutant (`loaded`, `inspected`, `packed`, why it came back, or the error that a user would be
+    told), and the CPU-seconds until it was loaded."""
     from nightproof.errors import UnusableInput
     from nightproof.scenes.gltf import parse_glb
 
@@ -153,7 +154,9 @@ def attempt(data: bytes, pack_too: bool) -> tuple[str, float]:
     except UnusableInput as error:
         outcome, flat = type(error).__name__, None
     spent = time.process_time() - begin
-    if pack_too:
+    if then == "inspect" and flat is not None:
+        return _inspected(document, flat), spent
+    if then == "pack":
         packed = _packed(document, flat)
         outcome = packed if flat is not None else f"{outcome}; unseen {packed}"
     return outcome, spent
@@ -176,6 +179,14 @@ def _loaded(document: GltfDocument) -> tuple[str, FlatScene]:
     return outcome, flat
 
 
+def _inspected(document: GltfDocument, flat: FlatScene) -> str:
+    from nightproof.optimizer.analyzer import SceneAnalyzer
+    from nightproof.scenes.load import scene_record
+
+    SceneAnalyzer(threads=1).examine(scene_record(document, "mutant", flat), document, flat)
+    return "inspected"
+
+
 def _packed(document: GltfDocument, flat: FlatScene | None) -> str:
     """`packed` where what came out loads, else why the input came back."""
     from nightproof.pipelines.packing.pack import pack
@@ -193,14 +204,14 @@ def _packed(document: GltfDocument, flat: FlatScene | None) -> str:
     return "packed"
 
 
-def _batch(paths: list[Path], seeds: list[int], pack_too: bool, answers: Any) -> None:
+def _batch(paths: list[Path], seeds: list[int], then: str, answers: Any) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     for path, seed in zip(paths, seeds, strict=True):
         data = mutant(path.read_bytes(), seed)
         begin = time.process_time()
         loading = None
         try:
-            outcome, loading = attempt(data, pack_too)
+            outcome, loading = attempt(data, then)
         except BaseException as error:
             outcome = f"FOREIGN {type(error).__name__}: {error!s:.80} at {_place(error)}"
         spent = time.process_time() - begin
@@ -215,13 +226,13 @@ def _place(error: BaseException) -> str:
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
 
 
-def run(paths: list[Path], seeds: list[int], pack_too: bool) -> list[Result]:
+def run(paths: list[Path], seeds: list[int], then: str) -> list[Result]:
     """All mutants, in children; a child that ends too soon or never names the mutant it held."""
     context, results, done = multiprocessing.get_context("spawn"), [], 0
     while done < len(seeds):
         answers = context.Queue()
         part = slice(done, done + BATCH)
-        child = context.Process(target=_batch, args=(paths[part], seeds[part], pack_too, answers))
+        child = context.Process(target=_batch, args=(paths[part], seeds[part], then, answers))
         child.start()
         while True:
             try:
@@ -247,12 +258,12 @@ def main() -> int:
     parser.add_argument("folder", type=Path, nargs="?", default=SHARED)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--pack", action="store_true")
+    parser.add_argument("--then", choices=[work for work in THEN_LIMIT_S if work], default="")
     asked = parser.parse_args()
     scenes = scenes_of(asked.folder)
     paths = [scenes[i % len(scenes)] for i in range(asked.count)]
     order = sorted(range(asked.count), key=lambda i: (paths[i].name, i))  # one child, one scene: memory is told apart
-    results = run([paths[i] for i in order], [asked.seed * 1_000_003 + i for i in order], asked.pack)
+    results = run([paths[i] for i in order], [asked.seed * 1_000_003 + i for i in order], asked.then)
     for outcome, count in Counter(result.outcome for result in results).most_common():
         print(f"{count:7} {outcome}")
     never = [result for result in results if result.outcome.startswith(NEVER)]
@@ -264,7 +275,7 @@ def main() -> int:
             print(
                 f"   {result.cpu_seconds:6.2f} CPU-s {result.peak_bytes / 1e6:6.0f} MB  {result.name}: {result.outcome}"
             )
-    slow = sum(r.loading_seconds > LIMIT_S or r.cpu_seconds > PACKING_LIMIT_S for r in results)
+    slow = sum(r.loading_seconds > LIMIT_S or r.cpu_seconds > THEN_LIMIT_S[asked.then] for r in results)
     large = sum(result.peak_bytes > LIMIT_BYTES for result in results)
     print(f"{len(results)} mutants; {slow} too slow, {large} in children above {LIMIT_BYTES / 1e6:g} MB")
     return min(len(never) + slow + large, 100)

@@ -127,8 +127,9 @@ def rich_glb() -> bytes:
 
 
 def test_the_scene_that_is_mutated_is_right():
-    assert mutations.attempt(rich_glb(), pack_too=False)[0] == "loaded"
-    assert mutations.attempt(rich_glb(), pack_too=True)[0] == "packed"
+    assert mutations.attempt(rich_glb())[0] == "loaded"
+    assert mutations.attempt(rich_glb(), then="pack")[0] == "packed"
+    assert mutations.attempt(rich_glb(), then="inspect")[0] == "inspected"
     assert parse_glb(rich_glb()).count("accessors") == 12
 
 
@@ -143,12 +144,13 @@ def test_a_minute_of_mutants_loads_or_is_refused_in_time():
     data, begin, outcomes, seed = rich_glb(), time.monotonic(), {"loaded": 0, "refused": 0}, 0
     while time.monotonic() - begin < MINUTE_S:
         seed += 1
+        then = ("pack", "", "inspect", "")[seed % 4]
         started = time.process_time()
         try:
-            outcome, loading_s = mutations.attempt(mutations.mutant(data, seed), pack_too=seed % 4 == 0)
+            outcome, loading_s = mutations.attempt(mutations.mutant(data, seed), then=then)
         except Exception as error:
             raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}") from error
         spent = time.process_time() - started
-        assert loading_s <= mutations.LIMIT_S and spent <= mutations.PACKING_LIMIT_S, f"seed {seed} took too long"
+        assert loading_s <= mutations.LIMIT_S and spent <= mutations.THEN_LIMIT_S[then], f"seed {seed} took too long"
         outcomes["loaded" if outcome.startswith(mutations.USED) else "refused"] += 1
     assert min(outcomes.values()) >= 20, outcomes

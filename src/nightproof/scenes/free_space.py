@@ -59,7 +59,8 @@ class FreeSpace:
         a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]  # along an axis of three it takes far longer
         self._lower, self._upper = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
         normals = cross(b - a, c - a).astype(np.float32)
-        length = np.linalg.norm(normals, axis=1, keepdims=True)
+        with np.errstate(over="ignore"):  # triangles of 10^10 metres have no normals then
+            length = np.linalg.norm(normals, axis=1, keepdims=True)
         self.normals = np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
         double_sided = np.array([material.double_sided for material in flat.materials] or [False])
         self.culled = ~double_sided[flat.triangle_material] if len(flat.triangles) else np.zeros(0, bool)
