@@ -192,7 +192,7 @@ def _predictions(scene: Scene, route: Route, threads: int) -> ConsoleRenderable 
     if not told:
         return None
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("predicted", "file", "of source", "SSIM", "PSNR", "takes here"):
+    for column in ("predicted", "file", "of source", "SSIM", "PSNR", "time to make"):
         table.add_column(column, justify="left" if column == "predicted" else "right", no_wrap=True)
     for name, estimate in told:
         table.add_row(
@@ -203,7 +203,8 @@ def _predictions(scene: Scene, route: Route, threads: int) -> ConsoleRenderable 
             f"{estimate.psnr_db:.0f} dB",
             _duration(estimate.cpu_seconds / max(threads, 1)),
         )
-    return table
+    note = "On this machine. The proof takes minutes more; nightproof plan counts both."
+    return Group(table, Text(note, style="dim"))
 
 
 def _duration(seconds: float) -> str:
