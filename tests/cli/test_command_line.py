@@ -99,10 +99,16 @@ def test_a_missing_file_among_the_options_is_named_with_what_to_do(tmp_path, wor
 
 
 def test_with_json_a_failure_is_one_object_on_stdout(tmp_path):
-    (tmp_path / "broken.glb").write_bytes(b"nonsense")
-    done = nightproof("inspect", "broken.glb", "--json", cwd=tmp_path)
+    (tmp_path / "broken.gltf").write_text('{"asset": {"version": "3.0"}}')
+    done = nightproof("inspect", "broken.gltf", "--json", cwd=tmp_path)
     failure = json.loads(done.stdout)
     assert failure["exit_code"] == done.returncode == 2
+    assert set(failure["error"]) == {"type", "message", "hint", "pointer", "rule"}
+    assert failure["error"]["pointer"] == "/asset/version" and "3.0" in failure["error"]["rule"]
+
+
+def test_with_json_a_failure_that_no_scene_is_to_blame_for_names_no_place(tmp_path):
+    failure = json.loads(nightproof("inspect", "nowhere.glb", "--json", cwd=tmp_path).stdout)
     assert set(failure["error"]) == {"type", "message", "hint"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from nightproof.errors import UnusableInput
 from nightproof.scenes import compressed
 from nightproof.scenes.broken import BrokenScene, SceneTooLarge
 from nightproof.scenes.flatten import flatten
+from nightproof.scenes.glb import parse_document
 from nightproof.scenes.gltf import load_gltf, parse_glb, write_glb
 from nightproof.scenes.images import decode_image
 from nightproof.scenes.load import scene_record
+from nightproof.scenes.reading import load_scene
 
 SHARED = Path(__file__).parents[2] / ".." / "shared"
 BAD = sorted(path for path in (SHARED / "bad_gltf").glob("*/*") if path.suffix in (".gltf", ".glb"))
@@ -209,3 +212,66 @@ def test_what_is_broken_of_all_accessors_is_sought_once(monkeypatch):
             document.accessor(index)
         found.append(str(caught.value))
     assert len(calls) == 1 and len(set(found)) == 1 and "/meshes/0/primitives/1" in found[0]
+
+
+def test_zeros_out_of_nothing_are_bounded_by_what_the_file_holds():
+    def zeros(count: int) -> bytes:
+        accessors = [{"componentType": 5126, "count": count, "type": "VEC3"}, triangle()["accessors"][1]]
+        return triangle_glb(accessors=accessors)
+
+    assert attempt(zeros(3)) == attempt(zeros(1 << 16)) == "loads"
+    with pytest.raises(SceneTooLarge, match="/accessors/0/count: 268435456 elements without data"):
+        flatten(parse_glb(zeros(1 << 28)))
+
+
+def test_a_large_file_may_hold_more_zeros():
+    """Morph targets that move nothing are written so."""
+    count = 100_000
+    binary = np.zeros((count, 3), "<f4").tobytes()
+    document = {
+        "asset": {"version": "2.0"},
+        "accessors": [{"componentType": 5126, "count": count, "type": "VEC3"}],
+        "buffers": [{"byteLength": len(binary)}],
+    }
+    assert not parse_glb(write_glb(document, binary)).accessor(0).any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"nodes": [{"mesh": 0, "name": "\ud800x"}]}, "/nodes/0/name"),
+        ({"extras": {"a/b": ["fine", "\udfff"]}}, "/extras/a~1b/1"),
+        ({"extras": {"\udead": 1}}, "/extras"),
+    ],
+    ids=["name", "deep", "key"],
+)
+def test_half_characters_are_refused_with_their_place(changes, pointer):
+    text = json.dumps(triangle(**changes)).encode()
+    assert b"\\ud" in text
+    with pytest.raises(BrokenScene) as caught:
+        parse_document(text)
+    assert caught.value.pointer == pointer
+
+
+def test_whole_characters_written_as_two_halves_are_read():
+    assert (
+        parse_document(json.dumps({"asset": {"version": "2.0", "generator": "🌒"}}).encode())["asset"]["generator"]
+        == "🌒"
+    )
+
+
+def test_what_is_no_regular_file_is_never_waited_for(tmp_path):
+    """A pipe that nobody writes into: opening it would hang."""
+    pipe = tmp_path / "scene.glb"
+    os.mkfifo(pipe)
+    with pytest.raises(UnusableInput, match="no regular file"):
+        load_scene(pipe)
+    with pytest.raises(UnusableInput, match="no regular file"):
+        load_gltf(Path("/dev/zero"))
+
+
+def test_a_name_longer_than_file_systems_allow_is_a_fault_of_the_scene(tmp_path):
+    scene = tmp_path / "scene.gltf"
+    scene.write_text(json.dumps(triangle(buffers=[{"byteLength": 48, "uri": "a" * 5000}])))
+    with pytest.raises(BrokenScene, match=r"/buffers/0/uri: a+ cannot be read"):
+        load_gltf(scene)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nightproof.scenes.broken import BrokenScene
+from nightproof.scenes import image_light
+from nightproof.scenes.broken import BrokenScene, SceneTooLarge
 from nightproof.scenes.environment import directions, solid_angles
 from nightproof.scenes.gltf import parse_glb, write_glb
 from nightproof.scenes.harmonics import harmonics
 from nightproof.scenes.image_light import scene_environment
+from nightproof.scenes.images import decode_image
 
 COLORS = [(1, 0, 0), (0, 1, 1), (0, 1, 0), (1, 0, 1), (0, 0, 1), (1, 1, 0)]
 """Of +x, −x, +y, −y, +z, −z."""
@@ -146,3 +148,27 @@ def test_faces_of_several_sizes_are_refused():
 
 def test_a_scene_without_its_own_light_has_none():
     assert scene_environment(document(extensions={})) is None
+
+
+def test_one_image_for_six_faces_is_decoded_once(monkeypatch):
+    decoded = []
+    monkeypatch.setattr(image_light, "decode_image", lambda *a: decoded.append(a) or decode_image(*a))
+    scene_environment(document([plain_faces()[0]], {"specularImages": [[0] * 6]}))
+    assert len(decoded) == 1
+
+
+def test_a_face_is_shrunk_in_bands_to_what_the_whole_would_give(monkeypatch):
+    pixels = np.random.default_rng(1).integers(0, 256, (50, 50, 4), np.uint8)
+    monkeypatch.setattr(image_light, "FACE_LIMIT_PX", 17)
+    whole = image_light._linear(pixels, "image/png")
+    monkeypatch.setattr(image_light, "BAND_PX", 4)
+    np.testing.assert_allclose(image_light._linear(pixels, "image/png"), whole, rtol=1e-6)
+    light = image_light._as_light(pixels, "image/png")[:48, :48].reshape(16, 3, 16, 3, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(whole, light, rtol=1e-5)
+
+
+def test_faces_beyond_the_limit_are_refused_before_they_are_decoded(monkeypatch):
+    monkeypatch.setattr(image_light, "FACE_MOST_PX", 7)
+    monkeypatch.setattr(image_light, "decode_image", None)
+    with pytest.raises(SceneTooLarge, match="/images/0: a side of 8 pixels"):
+        scene_environment(document(plain_faces()))

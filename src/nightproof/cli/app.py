@@ -8,6 +8,7 @@ traceback is a bug of ours and is shown as such.
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -67,6 +68,9 @@ def root(
 
 def main() -> None:
     """The entry point of the `nightproof` command."""
+    for stream in (sys.stdout, sys.stderr):  # names of scenes hold what a terminal's encoding may not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     if _wants_json():
         ending.keep_stdout_for_json()
     sys.exit(_run())
@@ -83,7 +87,8 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
     except NightproofError as error:
-        return _explain(type(error).__name__, str(error), error.hint, error.exit_code)
+        place = {name: str(getattr(error, name)) for name in ("pointer", "rule") if hasattr(error, name)}
+        return _explain(type(error).__name__, str(error), error.hint, error.exit_code, **place)
     except OSError as error:
         hint = "Free some space, or choose another folder with --store or --out. Finished steps are kept."
         where = f"{error.filename}: " if error.filename else ""
@@ -117,9 +122,9 @@ def _usage(error: Exception) -> int | None:
     return _explain("BadOption", message, f"`{path} --help` says what it takes.", FAILED)
 
 
-def _explain(kind: str, message: str, hint: str, exit_code: int) -> int:
+def _explain(kind: str, message: str, hint: str, exit_code: int, **where: str) -> int:
     if _wants_json():
-        ending.say_json(ending.failure_json(kind, message, hint, exit_code))
+        ending.say_json(ending.failure_json(kind, message, hint, exit_code, **where))
     else:
         typer.echo(f"nightproof: {message}", err=True)
         if hint:

@@ -42,8 +42,9 @@ def say_json(value: Any) -> None:
         _write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def failure_json(kind: str, message: str, hint: str, exit_code: int) -> dict[str, Any]:
-    return {"error": {"type": kind, "message": message, "hint": hint}, "exit_code": exit_code}
+def failure_json(kind: str, message: str, hint: str, exit_code: int, **where: str) -> dict[str, Any]:
+    """`where`: the JSON pointer and the rule, of a scene file that breaks one."""
+    return {"error": {"type": kind, "message": message, "hint": hint, **where}, "exit_code": exit_code}
 
 
 def watch_for_interrupt(*, as_json: bool) -> None:

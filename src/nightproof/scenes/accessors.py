@@ -26,6 +26,9 @@ SHAPES = {
 COUNT_LIMIT = 2**28
 """Elements of one accessor; what is larger than this is no scene for one machine."""
 
+ZEROS_LIMIT, ZEROS_PER_BYTE = 2**16, 8
+"""Elements of an accessor without data, or so many per byte of the file where that is more."""
+
 
 def read_accessor(document: GltfDocument, index: int) -> np.ndarray:
     accessor = document.fields("accessors", index)
@@ -33,6 +36,7 @@ def read_accessor(document: GltfDocument, index: int) -> np.ndarray:
     column_bytes = _column_bytes(dtype, rows, columns)
     view_index = accessor.reference("bufferView", "bufferViews")
     if view_index is None:
+        _check_zeros(document, accessor, count)
         base = np.broadcast_to(np.zeros((), dtype), (count, columns, rows))
     else:
         base = _strided(document, accessor, view_index, (count, columns, rows), dtype, column_bytes)
@@ -54,6 +58,14 @@ def layout(accessor: Fields) -> tuple[int, np.dtype, int, int]:
     if kind not in SHAPES:
         raise accessor.broken("type", f"{kind[:20]!r} is no accessor type")
     return count, np.dtype(COMPONENTS[component]), *SHAPES[kind]
+
+
+def _check_zeros(document: GltfDocument, accessor: Fields, count: int) -> None:
+    """Zeros out of nothing cost a file no bytes, and whoever shows them as much as others."""
+    limit = max(ZEROS_LIMIT, ZEROS_PER_BYTE * document.held_bytes())
+    if count > limit:
+        rule = f"{count} elements without data; of this file at most {limit} are read"
+        raise SceneTooLarge(rule, accessor.at("count"))
 
 
 def to_floats(values: np.ndarray, normalized: bool) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from typing import Any
 
@@ -13,6 +14,8 @@ MAGIC = b"glTF"
 HEADER = struct.Struct("<4sII")
 CHUNK = struct.Struct("<I4s")
 JSON_CHUNK, BINARY_CHUNK = b"JSON", b"BIN\0"
+HALF_ESCAPED = re.compile(rb"\\u[dD][89a-fA-F]")
+HALF = re.compile("[\ud800-\udfff]")
 CUT_SHORT = "The file was cut short or changed on its way here. Fetch or export it again."
 
 
@@ -59,7 +62,7 @@ def _chunk(data: bytes, offset: int, end: int) -> tuple[bytes, memoryview]:
 
 
 def parse_document(data: bytes) -> dict[str, Any]:
-    """The JSON of a glTF asset. Refuses NaN, infinities, repeated keys and what is not an object."""
+    """The JSON of a glTF asset. Refuses NaN, infinities, repeated keys, half characters and what is not an object."""
     try:
         value = json.loads(
             data.decode(),
@@ -71,7 +74,25 @@ def parse_document(data: bytes) -> dict[str, Any]:
         raise BrokenScene(f"the JSON cannot be read: {str(error)[:160]}", hint=CUT_SHORT) from None
     if not isinstance(value, dict):
         raise BrokenScene("the JSON is not an object")
+    if HALF_ESCAPED.search(data) and (place := _half_character(value)) is not None:
+        raise BrokenScene("a text with half a character (a surrogate on its own), which no file can hold", place)
     return value
+
+
+def _half_character(value: Any) -> str | None:
+    """JSON pointer of a name or a text that is no Unicode; None: there is none."""
+    waiting: list[tuple[str, Any]] = [("", value)]
+    while waiting:
+        pointer, item = waiting.pop()
+        if isinstance(item, str) and HALF.search(item):
+            return pointer or "/"
+        if isinstance(item, dict):
+            if any(HALF.search(key) for key in item):
+                return pointer or "/"
+            waiting.extend((f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}", it) for key, it in item.items())
+        elif isinstance(item, list):
+            waiting.extend((f"{pointer}/{i}", it) for i, it in enumerate(item))
+    return None
 
 
 def write_glb(document: dict[str, Any], binary: bytes | memoryview = b"") -> bytes:

@@ -137,6 +137,10 @@ class GltfDocument:
         if self._decoded_bytes > FILE_BYTES_LIMIT:
             raise SceneTooLarge(f"decodes to more than {FILE_BYTES_LIMIT} bytes", pointer)
 
+    def held_bytes(self) -> int:
+        """Of the file and the buffers that came with it."""
+        return len(self.file_bytes or b"") + sum(len(buffer) for buffer in self._buffers.values())
+
     def _buffer(self, index: int) -> memoryview:
         if index not in self._buffers:
             buffer = self.fields("buffers", index)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from nightproof.errors import UnusableInput
+from nightproof.scenes.broken import SceneTooLarge
 from nightproof.scenes.environment import directions, named_environment
 from nightproof.scenes.fields import Fields
 from nightproof.scenes.flat import Environment
@@ -28,6 +29,8 @@ Array = np.ndarray
 EXTENSION = "EXT_lights_image_based"
 NAME = "scene"
 """What `--environment` and records call it."""
+FACE_MOST_PX = 4096
+BAND_PX = 64
 FACE_LIMIT_PX = 1024
 """Larger faces are averaged down: an equirectangular map four faces wide is enough for what lights by it."""
 SMOOTH_HEIGHT = 64
@@ -92,15 +95,19 @@ def _faces(document: GltfDocument, light: Fields) -> Float32[Array, "6 n n 3"] |
     if not isinstance(mips, list) or not isinstance(mips[0], list) or len(mips[0]) != len(FACES):
         raise light.broken("specularImages", "expected six images for each mip")
     holder = Fields({"0": mips[0]}, light.at("specularImages"), light.root)
-    faces = []
-    for index in holder.references("0", "images"):
+    indices = holder.references("0", "images")
+    decoded: dict[int, Array] = {}
+    for index in dict.fromkeys(indices):
         data, mime = document.image(index)
         if not is_decodable(mime):
             return None
         pointer = f"/images/{index}"
         width, height = image_size(data, mime, pointer)
-        document.take(16 * width * height, pointer)
-        faces.append(_linear(decode_image(data, mime, pointer), mime))
+        if max(width, height) > FACE_MOST_PX:
+            raise SceneTooLarge(f"a side of {max(width, height)} pixels; at most {FACE_MOST_PX} are read", pointer)
+        document.take(4 * width * height, pointer)
+        decoded[index] = _linear(decode_image(data, mime, pointer), mime)
+    faces = [decoded[index] for index in indices]
     sizes = {face.shape for face in faces}
     if len(sizes) > 1 or faces[0].shape[0] != faces[0].shape[1]:
         raise light.broken("specularImages", "its images are not squares of one size")
@@ -108,15 +115,29 @@ def _faces(document: GltfDocument, light: Fields) -> Float32[Array, "6 n n 3"] |
 
 
 def _linear(pixels: Array, mime: str) -> Float32[Array, "n n 3"]:
+    """A large square smaller, band by band: as floats, all of it takes four times the memory of its bytes."""
+    size = len(pixels)
+    step = math.ceil(size / FACE_LIMIT_PX) if pixels.shape[1] == size else 1
+    kept = size // step
+    bands = [
+        _shrunk(_as_light(pixels[step * first : step * min(first + BAND_PX, kept), : step * kept], mime), step)
+        for first in range(0, kept, BAND_PX)
+    ]
+    return np.concatenate(bands)
+
+
+def _as_light(pixels: Array, mime: str) -> Float32[Array, "h w 3"]:
     values = LINEAR_OF_BYTE.astype(np.float32)[pixels[..., :3]]
     if mime == "image/png":
-        values = values * 255 / np.maximum(pixels[..., 3:], 1)
-    size = values.shape[0]
-    step = math.ceil(size / FACE_LIMIT_PX)
-    if step > 1 and values.shape[1] == size:
-        kept = size // step * step
-        values = values[:kept, :kept].reshape(kept // step, step, kept // step, step, 3).mean(axis=(1, 3))
-    return values.astype(np.float32)
+        values = values * np.float32(255) / np.maximum(pixels[..., 3:], 1).astype(np.float32)
+    return values
+
+
+def _shrunk(values: Float32[Array, "h w 3"], step: int) -> Float32[Array, "h2 w2 3"]:
+    if step == 1:
+        return values
+    height, width = values.shape[0] // step, values.shape[1] // step
+    return values.reshape(height, step, width, step, 3).mean(axis=(1, 3), dtype=np.float32)
 
 
 def sampled_cube(faces: Float32[Array, "6 n n 3"], looks: Float64[Array, "h w 3"]) -> Float64[Array, "h w 3"]:

@@ -82,12 +82,10 @@ class _Reader:
     table: TextureTable
     unknown: set[str]
 
-    def texture(
-        self, parent: Fields | None, name: str, slot: str, why: str = "KHR_texture_basisu"
-    ) -> TextureUse | None:
+    def texture(self, parent: Fields | None, name: str, slot: str, why: str = "") -> TextureUse | None:
         use, real = self.table.use(parent, name, slot)
-        if not real:
-            self.unknown.add(why)
+        if not real and parent is not None:
+            self.unknown.add(why or self.table.kind_of(parent, name))
         return use
 
     def metallic_roughness(self) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from nightproof.errors import UnusableInput
 from nightproof.scenes.gltf import GltfDocument, load_gltf
+from nightproof.scenes.resources import read_beginning
 from nightproof.scenes.selection import with_scene
 
 SUFFIXES = {
@@ -39,11 +39,7 @@ def load_scene(path: Path, scene: int | str | None = None) -> GltfDocument:
 
 
 def _format(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            begin = stream.read(16)
-    except OSError as error:
-        raise UnusableInput(f"{path}: {error.strerror}", hint="Check the path and its permissions.") from None
+    begin = read_beginning(path, 16)
     told = next((form for magic, form in BEGINNINGS if begin.startswith(magic)), None)
     return told or SUFFIXES.get(path.suffix.lower(), "gltf")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import stat
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
@@ -17,10 +18,23 @@ DATA_MIME_TYPES = ("application/octet-stream", "application/gltf-buffer", "image
 
 def read_file(path: Path) -> bytes:
     """The bytes of a scene file. Raises UnusableInput, and SceneTooLarge before anything is read."""
+    return _read(path, FILE_BYTES_LIMIT)
+
+
+def read_beginning(path: Path, count: int) -> bytes:
+    """Its first `count` bytes. Raises as `read_file`."""
+    return _read(path, FILE_BYTES_LIMIT, count)
+
+
+def _read(path: Path, limit_bytes: int, count: int = -1) -> bytes:
     try:
-        if path.stat().st_size > FILE_BYTES_LIMIT:
-            raise SceneTooLarge(f"{path.name} is larger than {FILE_BYTES_LIMIT} bytes")
-        return path.read_bytes()
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # pipes make one wait for ever, and devices have no end
+            raise UnusableInput(f"{path} is no regular file", hint="Give the path of a scene file.")
+        if status.st_size > limit_bytes:
+            raise SceneTooLarge(f"{path.name} is larger than {limit_bytes} bytes")
+        with path.open("rb") as stream:
+            return stream.read(count)
     except OSError as error:
         raise UnusableInput(f"{path}: {error.strerror}", hint="Check the path and its permissions.") from None
 
@@ -36,8 +50,8 @@ def resolve(uri: str, folder: Path | None, pointer: str, limit_bytes: int) -> tu
         return _decode_data_uri(uri, pointer)
     if is_remote(uri):
         raise BrokenScene(f"refers to the network: {uri[:80]}", pointer, hint="Save the file beside the scene.")
-    path = _path_beside(uri, folder, pointer)
     try:
+        path = _path_beside(uri, folder, pointer)
         if path.stat().st_size > limit_bytes:
             raise BrokenScene(f"{uri[:80]} is larger than {limit_bytes} bytes", pointer)
         return path.read_bytes(), ""

@@ -51,6 +51,13 @@ class TextureTable:
         texcoord, transform = coordinates(info)
         return TextureUse(index, texcoord, transform, info.number("scale", 1.0)), real
 
+    def kind_of(self, parent: Fields, name: str) -> str:
+        """What a texture is that cannot be decoded here."""
+        info = parent.child(name)
+        texture = info.reference("index", "textures") if info is not None else None
+        coded = texture is not None and self.document.fields("textures", texture).extension(BASISU) is not None
+        return BASISU if coded else "images of another kind"
+
     def add(self, pixels: Array, srgb: bool, like: int) -> int:
         """A made texture with the sampler of texture `like` of the document."""
         self.textures.append(_sampled(self.document.fields("textures", like), pixels, srgb, ""))

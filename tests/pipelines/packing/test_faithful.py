@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from nightproof.errors import UnusableInput
 from nightproof.pipelines.packing.pack import pack
+from nightproof.pipelines.packing.streams import ARRAY_BUFFER, lossless
 from nightproof.scenes.flat import FlatScene, Material
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import load_gltf, parse_glb, write_glb
@@ -147,3 +148,15 @@ def test_merging_and_pruning_dress_every_mesh_as_before():
     assert after.json["materials"][mapping["material"]]["name"] == "grey"
     before, now = (corners(flatten(document)) for document in (source, after))
     assert partnerless(before, now) == partnerless(now, before) == 0
+
+
+def test_bounds_of_what_is_no_number_are_left_out():
+    """Exporters write them for every attribute, and JSON has no NaN."""
+    accessor = {"componentType": 5126, "count": 2, "type": "VEC3", "min": [0, 0, 0], "max": [1, 1, 1]}
+    numbers = np.float32([[0, 0.5, 0], [1, 1, 1]])
+    described = lossless(numbers, accessor, ARRAY_BUFFER).described(accessor)
+    assert described["min"] == [0, 0.5, 0] and described["max"] == [1, 1, 1]
+    for value in (np.nan, np.inf):
+        broken = np.where(numbers == 0.5, np.float32(value), numbers)
+        described = lossless(broken, accessor, ARRAY_BUFFER).described(accessor)
+        assert not {"min", "max"} & set(described) and described["count"] == 2

@@ -31,8 +31,8 @@ def about_materials(seen: Seen) -> Iterator[Hint]:
     unknown = {name for m in seen.flat.materials for name in m.unknown}
     if unknown and material.unknown_share > 0:
         text = (
-            f"{', '.join(sorted(unknown))}: approximated in our renderer on {percent(material.unknown_share)} of the "
-            "surface, so the independent auditor renders every view."
+            f"{', '.join(sorted(unknown))}: approximated in our renderer or left out, on "
+            f"{percent(material.unknown_share)} of the surface. What it cannot show, it cannot compare."
         )
         yield Hint(text, "materials", 0.35)
     if material.blend_share > 0.3:

@@ -77,10 +77,8 @@ class Stream:
         result["type"] = self.kind or KINDS[values.shape[1]]
         if self.normalized:
             result["normalized"] = True
-        if self.bounds:
-            number = float if values.dtype.kind == "f" else int
-            result["min"] = [number(value) for value in values.min(axis=0)]
-            result["max"] = [number(value) for value in values.max(axis=0)]
+        if self.bounds and np.isfinite(bounds := np.stack([values.min(axis=0), values.max(axis=0)])).all():
+            result["min"], result["max"] = bounds.tolist()  # of what is no number, JSON can say none
         return result
 
 
