@@ -89,9 +89,9 @@ def test_no_accessor_reaches_beyond_its_bytes(accessor):
 
 
 def test_an_accessor_without_data_takes_no_memory():
-    document = document_of(bytes(4), accessors=[{"componentType": 5126, "count": 2**28, "type": "VEC3"}])
+    document = document_of(bytes(4), accessors=[{"componentType": 5126, "count": 2**16, "type": "VEC3"}])
     zeros = document.accessor(0)
-    assert zeros.shape == (2**28, 3)
+    assert zeros.shape == (2**16, 3)
     assert zeros.strides == (0, 0)
 
 
