@@ -7,6 +7,7 @@ import numpy as np
 from forms import flat_of, plane, sphere
 
 from nightproof.optimizer.analyzer import Examination, SceneAnalyzer
+from nightproof.optimizer.hints.shape import _unfolded
 from nightproof.optimizer.hints.storage import about_storage
 from nightproof.optimizer.words import length, listed, quoted, thousands
 from nightproof.records.scene import Scene
@@ -43,6 +44,31 @@ def test_a_mesh_that_holds_far_more_triangles_than_its_form_needs_is_named():
     assert "“floor”" in hint.text and hint.subjects == ("/meshes/1",)
     assert hint.saves_triangles > 0.9 * len(floor.triangles)
     assert [mesh.name for mesh in found.meshes] == ["floor", "ball"]
+
+
+def test_how_far_copies_unfold_is_said():
+    ball = sphere(16)
+    count = len(ball.triangles)
+    copies = -(-100_000 // count)
+
+    def placed(meshes: int) -> FlatScene:
+        """`copies` balls, of so many meshes in turn."""
+        places = np.arange(copies)[:, None, None]
+        flat = flat_of(
+            (ball.positions[None] + np.float32([3, 0, 0]) * places).reshape(-1, 3),
+            (ball.triangles[None] + len(ball.positions) * places).reshape(-1, 3),
+        )
+        instances = tuple(Instance(i, i % meshes, 0, i * count, count, 0, 0, 0, np.eye(4)) for i in range(copies))
+        return replace(
+            flat, triangle_instance=np.repeat(np.arange(copies, dtype=np.uint32), count), instances=instances
+        )
+
+    seen = SimpleNamespace(flat=placed(1))
+    (hint,) = _unfolded(seen)
+    assert (
+        f"{thousands(count)} triangles of the file unfold to {thousands(copies * count)}, {copies} times" in hint.text
+    )
+    assert not list(_unfolded(SimpleNamespace(flat=placed(copies))))
 
 
 def square(material: Material, *textures: Texture, colors=None) -> FlatScene:

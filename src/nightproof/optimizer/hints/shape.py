@@ -21,6 +21,9 @@ NEAR_ENOUGH_M = 0.02
 
 MANY_DRAWS = 500
 
+UNFOLDED_TIMES, UNFOLDED_TRIANGLES = 8, 100_000
+"""From here on it is said how much larger a scene is than its file."""
+
 
 def about_shape(seen: Seen) -> Iterator[Hint]:
     geometric = seen.traits.geometric
@@ -37,6 +40,7 @@ def about_shape(seen: Seen) -> Iterator[Hint]:
         yield Hint(text, "shape", 0.55, listed)
     yield from _dense(seen)
     yield from _repeated(seen)
+    yield from _unfolded(seen)
 
 
 def _dense(seen: Seen) -> Iterator[Hint]:
@@ -77,6 +81,19 @@ def _repeated(seen: Seen) -> Iterator[Hint]:
         yield Hint(text, "shape", 0.5)
     elif draws - copies > MANY_DRAWS:
         yield Hint(f"{draws - copies:,} draw calls; join what shares a material and stands still.", "shape", 0.5)
+
+
+def _unfolded(seen: Seen) -> Iterator[Hint]:
+    """How far copies, of nodes and of GPU instancing, amplify what the file holds."""
+    placed = seen.flat.instances
+    held = sum({(one.mesh, one.primitive): one.triangle_count for one in placed}.values())
+    shown = sum(one.triangle_count for one in placed)
+    if held and shown >= max(UNFOLDED_TRIANGLES, UNFOLDED_TIMES * held):
+        text = (
+            f"{thousands(held)} triangles of the file unfold to {thousands(shown)}, {shown / held:.0f} times as many, "
+            f"by {len(placed):,} placings: viewers without instancing hold them all."
+        )
+        yield Hint(text, "shape", 0.35)
 
 
 def primitives_without(json: Mapping[str, Any], attribute: str) -> list[tuple[int, int]]:
