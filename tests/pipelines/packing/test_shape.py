@@ -19,6 +19,7 @@ from nightproof.pipelines.packing.pack import pack
 from nightproof.pipelines.packing.recode import load_images
 from nightproof.pipelines.packing.references import UNDERSTOOD, survey
 from nightproof.pipelines.packing.shape import EXTENSIONS, well_shaped
+from nightproof.pipelines.packing.texture_uses import image_uses
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import load_gltf, parse_glb, split_glb, write_glb
@@ -87,6 +88,7 @@ WRONG = {
     "accessors/0/sparse": [],
     "bufferViews/0/buffer": ...,
     "extensionsUsed": [[]],
+    "extensions/EXT_lights_image_based": {"lights": [{"specularImages": [[9]]}]},
     PIN: 3,
 }
 
@@ -98,6 +100,22 @@ def test_what_cannot_be_walked_is_left_as_it_is_and_its_place_is_said(place):
     assert packed.data == source and not packed.steps
     array = place.split("/")[0]
     assert packed.notes[0].startswith(f"Left as it is: /{array}"), packed.notes
+
+
+def test_images_that_light_a_scene_stay_and_the_rest_is_packed():
+    """Light is in their alpha, too; the same image is a base colour here, which alone would become WebP."""
+    light = {"lights": [{"irradianceCoefficients": [[0, 0, 0]] * 9, "specularImages": [[0] * 6]}]}
+    lit = {"scenes/0/extensions": {"EXT_lights_image_based": {"light": 0}}, "extensions/EXT_lights_image_based": light}
+    source = parse_glb(changed(lit))
+    made = pack(source)
+    packed = parse_glb(made.data)
+    assert made.steps and not any("renumbered" in note for note in made.notes)
+    plain = parse_glb(changed({}))
+    for document, may_change in ((plain, {0}), (source, set())):
+        assert set(image_uses(document.json, frozenset(), False, lambda i: bytes(plain.image(i)[0]))) == may_change
+    faces = packed.json["extensions"]["EXT_lights_image_based"]["lights"][0]["specularImages"][0]
+    assert all(packed.image(face) == source.image(0) for face in faces)
+    assert packed.json["scenes"][0]["extensions"] == source.json["scenes"][0]["extensions"]
 
 
 def test_an_error_of_ours_is_no_strange_file(monkeypatch):

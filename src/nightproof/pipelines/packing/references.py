@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from nightproof.scenes.nodes import SCREEN_COVERAGE
 
+LIT_BY_IMAGES = "EXT_lights_image_based"
+LIGHT_IMAGES = f"extensions/{LIT_BY_IMAGES}/lights/*/specularImages/*/*"
 REFERENCES = (
     ("accessors/*/bufferView", "bufferViews"),
     ("accessors/*/sparse/indices/bufferView", "bufferViews"),
@@ -24,6 +26,7 @@ REFERENCES = (
     ("bufferViews/*/extensions/EXT_meshopt_compression/buffer", "buffers"),
     ("bufferViews/*/extensions/KHR_meshopt_compression/buffer", "buffers"),
     ("images/*/bufferView", "bufferViews"),
+    (LIGHT_IMAGES, "images"),
     ("textures/*/source", "images"),
     ("textures/*/sampler", "samplers"),
     ("textures/*/extensions/EXT_texture_webp/source", "images"),

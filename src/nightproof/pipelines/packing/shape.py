@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from nightproof.pipelines.packing.draft import copied
-from nightproof.pipelines.packing.references import UNDERSTOOD
+from nightproof.pipelines.packing.references import LIT_BY_IMAGES, UNDERSTOOD
 from nightproof.scenes.fields import Fields
 from nightproof.scenes.gltf import ARRAYS, GltfDocument
 from nightproof.scenes.nodes import LOD
@@ -155,6 +155,15 @@ def delta(fields: Fields, name: str) -> None:
     (accessor(("VEC3",)) if name == "TANGENT" else attribute)(fields, name)
 
 
+def faces(fields: Fields, name: str) -> None:
+    """Of a light: the images of each mip."""
+    mips = fields.value[name]
+    if not isinstance(mips, list):
+        raise fields.broken(name, "is no list of mips")
+    for number, mip in enumerate(mips):
+        Fields({str(number): mip}, fields.at(name), fields.root).references(str(number), "images")
+
+
 def targets(fields: Fields, name: str) -> None:
     for target in fields.children(name):
         for inner in target.value:
@@ -211,6 +220,7 @@ EXTENSIONS: Mapping[str, Shape] = {
     "EXT_mesh_gpu_instancing": {"attributes!": each(attribute)},
     "EXT_meshopt_compression": MESHOPT,
     "KHR_meshopt_compression": MESHOPT,
+    LIT_BY_IMAGES: {"lights": many({"specularImages": faces})},
     LOD: {"ids": levels},
     **dict.fromkeys(("EXT_texture_webp", "EXT_texture_avif", "KHR_texture_basisu", "MSFT_texture_dds"), IMAGE_OF),
 }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nightproof.pipelines.packing.pixels import decoded
-from nightproof.pipelines.packing.references import TEXTURE_SLOTS, places
+from nightproof.pipelines.packing.references import LIGHT_IMAGES, TEXTURE_SLOTS, places
 
 POLISHED_ROUGHNESS, POLISHED_METALLIC, POLISHED_SHARE = 0.35, 0.5, 0.2
 """Metal mirrors below that roughness; where it is that much of a material, its normal map is held closer."""
@@ -45,7 +45,8 @@ def image_uses(
         if "normalTexture" in material and _polished_share(material, json, image) >= POLISHED_SHARE:
             for source in sources(json["textures"][material["normalTexture"]["index"]]):
                 kinds[source].add("polished")
-    spoken_for = pinned if frozen else frozenset()
+    shining = {holder[key] for holder, key in places(json, LIGHT_IMAGES)}  # their light is in what they hold of alpha
+    spoken_for = shining | pinned if frozen else shining
     return {i: TextureUse(frozenset(kinds[i]), frozenset(channels[i])) for i in kinds if i not in spoken_for}
 
 
