@@ -1,7 +1,7 @@
 """From a glTF document to the world-space soup that renderers read (`scenes.flat`).
 
 What is drawn is decided first, from the JSON alone, so that a small file that unfolds to a huge scene is refused before
-memory is taken; then every primitive is decoded once and placed once per node and GPU instance.
+memory is taken; then every primitive is decoded once, and `scenes.soup` places it once per node and GPU instance.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def flatten(document: GltfDocument, environment: Environment | None = None, deco
         if key not in decoded:
             shape = shapes.read_shape(document, draw.primitive, weights, sets[material])
             decoded[key] = _prepared(shape, materials[material])
-        _place(document, placement, draw, decoded[key], material, soup, notes)
+        _add(document, placement, draw, decoded[key], material, soup)
+    notes += [f"/nodes/{node}: scaled to nothing, left out" for node in soup.leave_out_lines()]
     return soup.scene(
         materials=materials,
         textures=tuple(table.textures),
@@ -122,15 +123,7 @@ def _prepared(shape: Shape, material: Material) -> Shape:
     return with_tangents(shape, material.tangent_texcoord)
 
 
-def _place(
-    document: GltfDocument,
-    placement: Placement,
-    draw: Draw,
-    shape: Shape,
-    material: int,
-    soup: Soup,
-    notes: list[str],
-) -> None:
+def _add(document: GltfDocument, placement: Placement, draw: Draw, shape: Shape, material: int, soup: Soup) -> None:
     motion = placement.motion
     moved = draw.node_index in motion.moved or draw.node_index in motion.morphed
     instance = Instance(
@@ -141,13 +134,9 @@ def _place(
         matrices, joints = shapes.skin_matrices(document, draw.skin, placement.worlds)
         blended = shapes.blend_matrices(shape, matrices, draw.primitive.pointer)
         animated = moved or not motion.moved.isdisjoint(joints)
-        soup.add(_bent(shape, blended), np.eye(4), replace(instance, skinned=True, animated=animated))
+        soup.add(_bent(shape, blended), np.eye(4)[None], replace(instance, skinned=True, animated=animated))
         return
-    for copy, world in enumerate(copies(document, draw.node_index, placement.worlds[draw.node_index])):
-        if not cofactors(world[:3, :3]).any():  # no area is left of any triangle
-            notes.append(f"{draw.node.pointer}: scaled to nothing, left out")
-            continue
-        soup.add(shape, world, replace(instance, copy=copy))
+    soup.add(shape, copies(document, draw.node_index, placement.worlds[draw.node_index]), instance)
 
 
 def _bent(shape: Shape, blended: Float64[Array, "v 4 4"]) -> Shape:

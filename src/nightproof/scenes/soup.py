@@ -1,11 +1,16 @@
-"""Collects placed shapes and joins them into a `FlatScene`."""
+"""Collects what is to be drawn and places it: the last step to a `FlatScene`.
+
+A scene may show one small shape tens of thousands of times. So nothing is placed on arrival: once all is known, the
+arrays are made in their final size, and the copies of a shape are placed together, some ten thousand vertices at a
+time. Each copy gets the bytes that it would get alone: the products are made per copy, by the same BLAS call.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.camera import Camera
@@ -15,47 +20,58 @@ from nightproof.scenes.shapes import Shape
 from nightproof.scenes.vectors import cross
 
 Array = np.ndarray
+BLOCK = 16_384
+"""Vertices, triangles or matrices that are worked on together: a few megabytes of scratch, near the cache's size."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A shape, drawn once per matrix."""
+
+    shape: Shape
+    worlds: Float64[Array, "k 4 4"]
+    copies: Int64[Array, "k"]
+    instance: Instance
+    """What is the same for all copies; ranges, copy and place are filled in later."""
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Where the vertices and triangles of every instance begin, and behind them where the last ones end."""
+
+    vertex: Int64[Array, "n+1"]
+    triangle: Int64[Array, "n+1"]
+    node: Int64[Array, "n"]
 
 
 @dataclass
 class Soup:
-    """Growing arrays of one scene."""
+    """Growing list of what one scene shows."""
 
     environment: Environment | None
-    columns: dict[str, list[Array]] = field(default_factory=dict)
-    instances: list[Instance] = field(default_factory=list)
-    vertices: int = 0
-    triangles: int = 0
+    runs: list[Run] = field(default_factory=list)
 
-    def add(self, shape: Shape, world: Float64[Array, "4 4"], instance: Instance) -> None:
-        """Place `shape` by `world`; mirrored places turn the triangles round so that fronts stay fronts."""
-        count, linear = len(shape.positions), world[:3, :3]
-        mirrored = bool(np.linalg.det(linear) < 0)
-        triangles = shape.triangles[:, ::-1] if mirrored else shape.triangles
-        with np.errstate(over="ignore", invalid="ignore"):
-            positions = (shape.positions.astype(np.float64) @ linear.T + world[:3, 3]).astype(np.float32)
-        if not np.isfinite(positions).all():
-            raise BrokenScene("a vertex lands beyond all numbers", f"/nodes/{instance.node}")
-        self._append("positions", positions)
-        self._append("normals", _turned_normals(shape, linear))
-        self._append("tangents", _turned_tangents(shape, linear, mirrored))
-        self._append("uv0", _or_zeros(shape.uv0, count, 2))
-        self._append("uv1", _or_zeros(shape.uv1, count, 2))
-        self._append("colors", np.ones((count, 4), np.float32) if shape.colors is None else shape.colors)
-        self._append("triangles", (triangles + np.uint32(self.vertices)).astype(np.uint32))
-        self._append("triangle_material", np.full(len(triangles), instance.material, np.uint32))
-        self._append("triangle_instance", np.full(len(triangles), len(self.instances), np.uint32))
-        self.instances.append(
-            replace(
-                instance,
-                first_triangle=self.triangles,
-                triangle_count=len(triangles),
-                first_vertex=self.vertices,
-                vertex_count=count,
-                local_to_world=world,
-            )
-        )
-        self.vertices, self.triangles = self.vertices + count, self.triangles + len(triangles)
+    def add(self, shape: Shape, worlds: Float64[Array, "k 4 4"], instance: Instance) -> None:
+        """Draw `shape` once per matrix; mirrored places turn the triangles round so that fronts stay fronts."""
+        self.runs.append(Run(shape, worlds, np.arange(len(worlds)), instance))
+
+    def leave_out_lines(self) -> tuple[int, ...]:
+        """Forget the copies whose matrix leaves no area of any triangle. Returns their nodes."""
+        if not self.runs:
+            return ()
+        worlds = np.concatenate([run.worlds for run in self.runs])
+        blocks = (worlds[i : i + BLOCK, :3, :3] for i in range(0, len(worlds), BLOCK))
+        seen = np.concatenate([cofactors(linear).any(axis=(1, 2)) for linear in blocks])
+        if seen.all():
+            return ()
+        kept, nodes = [], []
+        ends = np.cumsum([len(run.worlds) for run in self.runs])
+        for run, mask in zip(self.runs, np.split(seen, ends[:-1]), strict=True):
+            kept.append(replace(run, worlds=run.worlds[mask], copies=run.copies[mask]))
+            if not mask.all():
+                nodes.append(run.instance.node)
+        self.runs = kept
+        return tuple(nodes)
 
     def scene(
         self,
@@ -66,10 +82,16 @@ class Soup:
         cameras: tuple[Camera, ...],
         notes: tuple[str, ...],
     ) -> FlatScene:
-        joined = {name: self._joined(name, width, dtype) for name, width, dtype in _COLUMNS}
+        times = np.array([len(run.worlds) for run in self.runs], np.int64)
+        ranges = Ranges(
+            _starts([len(run.shape.positions) for run in self.runs], times),
+            _starts([len(run.shape.triangles) for run in self.runs], times),
+            np.repeat(np.array([run.instance.node for run in self.runs], np.int64), times),
+        )
+        columns = self._columns(ranges, times)  # first, since places may prove impossible
         return FlatScene(
-            **joined,
-            instances=tuple(self.instances),
+            **columns,
+            instances=self._instances(ranges),
             materials=materials,
             textures=textures,
             lights=lights,
@@ -78,41 +100,105 @@ class Soup:
             notes=notes,
         )
 
-    def _append(self, name: str, values: Array) -> None:
-        self.columns.setdefault(name, []).append(values)
+    def _instances(self, ranges: Ranges) -> tuple[Instance, ...]:
+        vertex, triangle = ranges.vertex.tolist(), ranges.triangle.tolist()
+        found: list[Instance] = []
+        for run in self.runs:
+            vertex_count, triangle_count = len(run.shape.positions), len(run.shape.triangles)
+            for copy, world in zip(run.copies.tolist(), run.worlds, strict=True):
+                instance = replace(
+                    run.instance,
+                    first_triangle=triangle[len(found)],
+                    triangle_count=triangle_count,
+                    first_vertex=vertex[len(found)],
+                    vertex_count=vertex_count,
+                    local_to_world=world,
+                    copy=copy,
+                )
+                found.append(instance)
+        return tuple(found)
 
-    def _joined(self, name: str, width: int, dtype: type) -> Array:
-        parts = self.columns.pop(name, [np.zeros((0, width) if width else 0, dtype)])
-        result: Array = np.ascontiguousarray(np.concatenate(parts), dtype)
-        result.flags.writeable = False
-        return result
+    def _columns(self, ranges: Ranges, times: Int64[Array, "r"]) -> dict[str, Array]:
+        vertices, triangles = int(ranges.vertex[-1]), int(ranges.triangle[-1])
+        columns: dict[str, Array] = {
+            "positions": np.empty((vertices, 3), np.float32),
+            "normals": np.empty((vertices, 3), np.float32),
+            "tangents": np.zeros((vertices, 4), np.float32),
+            "uv0": np.zeros((vertices, 2), np.float32),
+            "uv1": np.zeros((vertices, 2), np.float32),
+            "colors": np.ones((vertices, 4), np.float32),
+            "triangles": np.empty((triangles, 3), np.uint32),
+        }
+        runs: dict[int, list[int]] = {}  # by the identity of their shape
+        for index, run in enumerate(self.runs):
+            runs.setdefault(id(run.shape), []).append(index)
+        first = np.concatenate([[0], np.cumsum(times)])
+        for same in runs.values():
+            instances = np.concatenate([np.arange(first[index], first[index + 1]) for index in same])
+            worlds = np.concatenate([self.runs[index].worlds for index in same])
+            shape = self.runs[same[0]].shape
+            step = max(1, BLOCK // max(1, len(shape.positions), len(shape.triangles)))
+            for begin in range(0, len(worlds), step):
+                block = slice(begin, begin + step)
+                _place(shape, worlds[block], instances[block], ranges, columns)
+        counts = np.diff(ranges.triangle)
+        materials = np.repeat(np.array([run.instance.material for run in self.runs], np.uint32), times)
+        columns["triangle_material"] = np.repeat(materials, counts)
+        columns["triangle_instance"] = np.repeat(np.arange(len(counts), dtype=np.uint32), counts)
+        for values in columns.values():
+            values.flags.writeable = False
+        return columns
 
 
-_COLUMNS: tuple[tuple[str, int, type], ...] = (
-    ("positions", 3, np.float32),
-    ("normals", 3, np.float32),
-    ("tangents", 4, np.float32),
-    ("uv0", 2, np.float32),
-    ("uv1", 2, np.float32),
-    ("colors", 4, np.float32),
-    ("triangles", 3, np.uint32),
-    ("triangle_material", 0, np.uint32),
-    ("triangle_instance", 0, np.uint32),
-)
+def _starts(sizes: list[int], times: Int64[Array, "r"]) -> Int64[Array, "n+1"]:
+    return np.concatenate([[0], np.cumsum(np.repeat(np.array(sizes, np.int64), times))])
 
 
-def _turned_normals(shape: Shape, linear: Float64[Array, "3 3"]) -> Array:
+def _place(
+    shape: Shape,
+    worlds: Float64[Array, "k 4 4"],
+    instances: Int64[Array, "k"],
+    ranges: Ranges,
+    columns: dict[str, Array],
+) -> None:
+    """Write copies of one shape to where their instances begin. Raises BrokenScene where float32 ends."""
     assert shape.normals is not None
-    turned = shape.normals.astype(np.float64) @ cofactors(linear).T
-    return normalized(turned, (0.0, 1.0, 0.0)).astype(np.float32)
+    linear, first = worlds[:, :3, :3], ranges.vertex[instances]
+    mirrored = (np.linalg.det(linear) < 0)[:, None, None]
+    with np.errstate(over="ignore", invalid="ignore"):
+        positions = (_turned(shape.positions, linear) + worlds[:, None, :3, 3]).astype(np.float32)
+    if not (finite := np.isfinite(positions)).all():
+        bad = instances[~finite.all(axis=(1, 2))][0]
+        raise BrokenScene("a vertex lands beyond all numbers", f"/nodes/{ranges.node[bad]}")
+    _put(columns["positions"], first, positions)
+    # Matrices lie row by row: BLAS sums in another order where they do not, and a lone vertex would tell.
+    normals = normalized(_turned(shape.normals, np.ascontiguousarray(cofactors(linear))), (0.0, 1.0, 0.0))
+    _put(columns["normals"], first, normals)
+    if shape.tangents is not None:
+        turned = normalized(_turned(shape.tangents[:, :3], linear), (1.0, 0.0, 0.0))
+        sign = np.where(shape.tangents[:, 3:] < 0, -1.0, 1.0) * np.where(mirrored, -1, 1)
+        _put(columns["tangents"], first, np.concatenate([turned, sign], axis=-1))
+    for name, values in (("uv0", shape.uv0), ("uv1", shape.uv1), ("colors", shape.colors)):
+        if values is not None:
+            _put(columns[name], first, values)
+    triangles = np.where(mirrored, shape.triangles[:, ::-1], shape.triangles)
+    _put(columns["triangles"], ranges.triangle[instances], triangles + first.astype(np.uint32)[:, None, None])
 
 
-def _turned_tangents(shape: Shape, linear: Float64[Array, "3 3"], mirrored: bool) -> Array:
-    if shape.tangents is None:
-        return np.zeros((len(shape.positions), 4), np.float32)
-    turned = normalized(shape.tangents[:, :3].astype(np.float64) @ linear.T, (1.0, 0.0, 0.0))
-    sign = np.where(shape.tangents[:, 3:] < 0, -1.0, 1.0) * (-1 if mirrored else 1)
-    return np.concatenate([turned, sign], axis=1).astype(np.float32)
+def _turned(vectors: Array, matrices: Float64[Array, "k 3 3"]) -> Float64[Array, "k v 3"]:
+    """Every vector by every matrix."""
+    turned: Array = vectors.astype(np.float64) @ matrices.swapaxes(1, 2)
+    return turned
+
+
+def _put(column: Array, first: Int64[Array, "k"], values: Array) -> None:
+    """Write one run of rows per copy, or the same rows for every copy; in one piece where the runs are neighbours."""
+    count = values.shape[-2]
+    if first[-1] - first[0] == (len(first) - 1) * count:
+        begin = int(first[0])
+        column[begin : begin + len(first) * count].reshape(len(first), count, column.shape[1])[...] = values
+    else:
+        column[first[:, None] + np.arange(count)] = values
 
 
 def cofactors(matrices: Float64[Array, "... 3 3"]) -> Float64[Array, "... 3 3"]:
@@ -121,7 +207,3 @@ def cofactors(matrices: Float64[Array, "... 3 3"]) -> Float64[Array, "... 3 3"]:
     rows = np.stack([cross(b, c), cross(c, a), cross(a, b)], axis=-2)
     determinant = (a * rows[..., 0, :]).sum(axis=-1)
     return rows * np.where(determinant < 0, -1.0, 1.0)[..., None, None]
-
-
-def _or_zeros(values: Array | None, count: int, width: int) -> Array:
-    return np.zeros((count, width), np.float32) if values is None else values
