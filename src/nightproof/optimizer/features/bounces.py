@@ -36,6 +36,7 @@ def followed(
     normals: Float[Array, "n 3"],
     throughput: Float[Array, "n"],
     own: Irradiance,
+    paths: int = PATHS,
 ) -> tuple[list[float], list[float]]:
     """Follow paths from where they first met a surface.
 
@@ -43,12 +44,13 @@ def followed(
         albedo: of rows of `blockers`.
         points, normals: those first places, a little off the surface.
         throughput: what the surface there passes on.
+        paths: how many to follow at most.
 
     Returns:
         Means over the n paths, bounce by bounce: of the irradiance by own lights that arrives over it, and of the share
         of the sky's radiance.
     """
-    count = min(PATHS, len(points))
+    count = min(paths, len(points))
     picked = np.arange(count) * len(points) // max(count, 1)
     points, normals, throughput = points[picked], normals[picked], throughput[picked]
     random = np.random.Generator(np.random.Philox(8))

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nightproof.optimizer.features.appearance import LUMINANCE, two_sided
+from nightproof.optimizer.features.probes import stage_of
 from nightproof.optimizer.features.surface import Surface, sample_surface
 from nightproof.scenes.flat import Environment, FlatScene
 
@@ -40,16 +41,23 @@ LIMIT = 8.0
 def traced_view_dependence(
     flat: FlatScene, surface: Surface, environment: Environment | None, threads: int = 1
 ) -> float:
-    """In [0, 1]; 0 where there is no surface or no light. The same for any number of threads."""
+    """In [0, 1]; 0 where there is no surface or no light. The same for any number of threads.
+
+    As for all probes, piles of triangles are thinned, in the scene that is traced as well, and where rays are dear
+    fewer points are looked at.
+    """
     from nightproof.rendering.tracer import Tracer
 
     if not surface.count:
         return 0.0
-    tracer = Tracer(replace(flat, environment=environment), threads, few_rays=True)
-    sample = sample_surface(surface, POINTS, seed=7)
-    sides = two_sided(flat, surface)[sample.row] & (np.arange(POINTS) % 2 == 1)
+    stage = stage_of(surface)
+    shown = flat if stage.surface is surface else _only(flat, stage.surface)
+    surface, count = stage.surface, round(stage.share * POINTS)
+    tracer = Tracer(replace(shown, environment=environment), threads, few_rays=True)
+    sample = sample_surface(surface, count, seed=7)
+    sides = two_sided(flat, surface)[sample.row] & (np.arange(count) % 2 == 1)
     normals = np.where(sides, -1.0, 1.0)[:, None] * sample.normals
-    random = np.random.Generator(np.random.Philox(6)).normal(size=(POINTS, DIRECTIONS, 3))
+    random = np.random.Generator(np.random.Philox(6)).normal(size=(count, DIRECTIONS, 3))
     lean = random / np.maximum(np.linalg.norm(random, axis=2, keepdims=True), 1e-12)
     directions = normals[:, None] + TILT * lean
     directions /= np.maximum(np.linalg.norm(directions, axis=2, keepdims=True), 1e-9)
@@ -57,7 +65,19 @@ def traced_view_dependence(
     points = np.repeat(sample.points * surface.diagonal_m + surface.centre_m, DIRECTIONS, axis=0)
     eyes = points + directions * NEAR * surface.diagonal_m
     looks = np.stack([_seen(tracer, eyes, -directions, half) for half in (0, 1)])
-    return _dependence(np.nan_to_num(looks, nan=0.0, posinf=0.0).reshape(2, POINTS, DIRECTIONS))
+    return _dependence(np.nan_to_num(looks, nan=0.0, posinf=0.0).reshape(2, count, DIRECTIONS))
+
+
+def _only(flat: FlatScene, surface: Surface) -> FlatScene:
+    """The scene with the triangles of `surface` alone, in the file's order: what a tracer needs, not whole meshes."""
+    kept = np.sort(surface.triangle)
+    return replace(
+        flat,
+        triangles=flat.triangles[kept],
+        triangle_material=flat.triangle_material[kept],
+        triangle_instance=flat.triangle_instance[kept],
+        instances=(),
+    )
 
 
 def _seen(tracer: Tracer, eyes: Float[Array, "n 3"], directions: Float[Array, "n 3"], seed: int) -> Float[Array, "n"]:
