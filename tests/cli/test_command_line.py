@@ -107,6 +107,15 @@ def test_with_json_a_failure_is_one_object_on_stdout(tmp_path):
     assert failure["error"]["pointer"] == "/asset/version" and "3.0" in failure["error"]["rule"]
 
 
+def test_a_name_that_the_terminal_cannot_write_is_no_traceback(tmp_path):
+    (tmp_path / "kaputt-ü.glb").write_bytes(b"nonsense")
+    done = nightproof("inspect", "kaputt-ü.glb", cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    (tmp_path / "ü.gltf").write_text('{"asset": {"version": "2.0"}, "scenes": [{}], "scene": 0}')
+    done = nightproof("inspect", "ü.gltf", cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0 and "?.gltf" in done.stdout and "Traceback" not in done.stderr
+
+
 def test_with_json_a_failure_that_no_scene_is_to_blame_for_names_no_place(tmp_path):
     failure = json.loads(nightproof("inspect", "nowhere.glb", "--json", cwd=tmp_path).stdout)
     assert set(failure["error"]) == {"type", "message", "hint"}

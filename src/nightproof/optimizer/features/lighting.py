@@ -2,8 +2,8 @@
 
 All are estimates from a few ten thousand rays, enough for shares good to about 0.01. Glass and mostly transparent
 surface lets these rays pass, and of piles of triangles a part stands for all. Where triangles are so long and thin that
-rays are dear, there are fewer, down to a sixteenth, and shares are good to 0.05 (both: `probes.stage_of`). Light is
-compared as luminance; scattering is taken as diffuse.
+rays are dear, there are fewer, down to a sixteenth, with standard errors of up to 0.06 = 0.5 / √64 (both:
+`probes.stage_of`). Light is compared as luminance; scattering is taken as diffuse.
 """
 
 from __future__ import annotations

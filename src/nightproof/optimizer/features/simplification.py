@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt32
 
 from nightproof.optimizer.features.surface import Surface
-from nightproof.optimizer.features.topology import Topology
+from nightproof.optimizer.features.topology import Topology, sorted_corners
 
 Array = np.ndarray
 
@@ -85,7 +85,7 @@ def _crowded(triangles: UInt32[Array, "t 3"]) -> Bool[Array, "t"]:
 
 def _distinct(triangles: UInt32[Array, "t 3"]) -> UInt32[Array, "k 3"]:
     """The first of those that have the same three corners, whatever their winding; in the order given."""
-    low, middle, high = np.sort(triangles, axis=1).T.astype(np.int64)
+    low, middle, high = sorted_corners(triangles)
     order = np.lexsort((high, middle, low))  # stable: of equals the first comes first
     sides = np.stack([low, middle, high])[:, order]
     new = np.concatenate([[True], (sides[:, 1:] != sides[:, :-1]).any(axis=0)])

@@ -100,7 +100,7 @@ def copied_share(surface: Surface, topology: Topology, least: int = 4) -> tuple[
 
 
 def _weld(surface: Surface) -> tuple[Int32[Array, "t 3"], Float[Array, "v 3"]]:
-    """Of each vertex of the file its first corner is looked at: they hold one place, and are a sixth as many."""
+    """Of each vertex of the file its first corner is looked at: it has one place, and many corners."""
     number = surface.corner.reshape(-1)
     corner_of = np.zeros(int(number.max(initial=-1)) + 1, np.int64)
     corner_of[number[::-1]] = np.arange(len(number))[::-1]
@@ -173,7 +173,7 @@ def _lengths(surface: Surface) -> Float[Array, "s"]:
 
 def _duplicates(vertices: Int32[Array, "t 3"]) -> int:
     """Sorted as values: by corner numbers where those of all three fit into one, by edge and third corner elsewhere."""
-    low, middle, high = _sorted_corners(vertices)
+    low, middle, high = sorted_corners(vertices)
     count = int(high.max(initial=0)) + 1
     pairs = _pair(low, middle, count)
     if count**3 >= 1 << 63:
@@ -182,7 +182,8 @@ def _duplicates(vertices: Int32[Array, "t 3"]) -> int:
     return int(np.count_nonzero(keys[1:] == keys[:-1]))
 
 
-def _sorted_corners(vertices: Int32[Array, "t 3"]) -> tuple[Int32[Array, "t"], Int32[Array, "t"], Int32[Array, "t"]]:
+def sorted_corners(vertices: Int32[Array, "t 3"]) -> tuple[Int32[Array, "t"], Int32[Array, "t"], Int32[Array, "t"]]:
+    """The lowest, the middle and the highest of each triangle: the same whatever its winding."""
     one, two, three = vertices.T
     low, high = np.minimum(one, two), np.maximum(one, two)
     return np.minimum(low, three), np.maximum(low, np.minimum(high, three)), np.maximum(high, three)

@@ -12,6 +12,7 @@ from nightproof.optimizer.hints.hint import Hint, Seen
 from nightproof.optimizer.words import listed, percent, plural
 from nightproof.scenes.distinct import distinct
 from nightproof.scenes.flat import Material
+from nightproof.scenes.materials import MITSUBA_KNOWS
 
 FULL_ALPHA = 0.999
 SOFT_SHARE = 0.02
@@ -30,9 +31,11 @@ def about_materials(seen: Seen) -> Iterator[Hint]:
     yield from _needless_blending(seen, used)
     unknown = {name for m in seen.flat.materials for name in m.unknown}
     if unknown and material.unknown_share > 0:
+        audited = unknown <= MITSUBA_KNOWS
+        shown = "the independent auditor renders every view" if audited else "no picture of ours shows it all"
         text = (
             f"{', '.join(sorted(unknown))}: approximated in our renderer or left out, on "
-            f"{percent(material.unknown_share)} of the surface. What it cannot show, it cannot compare."
+            f"{percent(material.unknown_share)} of the surface; {shown}."
         )
         yield Hint(text, "materials", 0.35)
     if material.blend_share > 0.3:

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from nightproof.scenes.image_light import EXTENSION as LIT_BY_IMAGES
 from nightproof.scenes.nodes import SCREEN_COVERAGE
 
-LIT_BY_IMAGES = "EXT_lights_image_based"
 LIGHT_IMAGES = f"extensions/{LIT_BY_IMAGES}/lights/*/specularImages/*/*"
 REFERENCES = (
     ("accessors/*/bufferView", "bufferViews"),

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from nightproof.pipelines.packing.draft import copied
-from nightproof.pipelines.packing.references import LIT_BY_IMAGES, UNDERSTOOD
+from nightproof.pipelines.packing.references import UNDERSTOOD
 from nightproof.scenes.fields import Fields
 from nightproof.scenes.gltf import ARRAYS, GltfDocument
+from nightproof.scenes.image_light import EXTENSION as LIT_BY_IMAGES
 from nightproof.scenes.nodes import LOD
 
 Reader = Callable[[Fields, str], object]
