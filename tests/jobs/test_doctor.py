@@ -14,6 +14,7 @@ NAMES = [
     "Open Image Denoise",
     "Mitsuba",
     "KTX2",
+    "KTX2 encoder",
     "OpenUSD",
     "GPU",
     "VMAF",

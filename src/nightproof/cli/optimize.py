@@ -61,9 +61,11 @@ def optimize(
         ),
     ] = None,
     texture_format: Annotated[
-        Literal["webp", "avif"],
+        Literal["webp", "avif", "ktx2"],
         typer.Option(
-            "--texture-format", help="How packing writes textures; avif is smaller, slower, and for recent viewers."
+            "--texture-format",
+            help="How packing writes textures; avif is smaller, slower, and for recent viewers; ktx2 stays compressed "
+            "on graphics cards, needs the program basisu, and takes longest.",
         ),
     ] = "webp",
     lods: Annotated[

@@ -62,6 +62,7 @@ def examine(store: Path, *, lpips_weights: Path | None = None) -> list[Finding]:
         ("Open Image Denoise", _denoiser),
         ("Mitsuba", _mitsuba),
         ("KTX2", _ktx2),
+        ("KTX2 encoder", _ktx2_encoder),
         ("OpenUSD", _usd),
         ("GPU", _gpu),
         ("VMAF", _vmaf),
@@ -185,6 +186,17 @@ def _ktx2() -> Finding:
         advice = "`pip install nightproof[ktx2]`: textures in KTX2 are shown as a flat colour without it."
         return Finding("KTX2", False, "absent", advice)
     return Finding("KTX2", True, f"opengl-basisu {version}")
+
+
+def _ktx2_encoder() -> Finding:
+    from nightproof.errors import NotOnThisMachine
+    from nightproof.pipelines.packing.basisu import find_basisu
+
+    try:
+        program = find_basisu()
+    except NotOnThisMachine as error:
+        return Finding("KTX2 encoder", False, str(error), f"For --texture-format ktx2: {error.hint}")
+    return Finding("KTX2 encoder", True, f"basisu {program.version} at {program.path}")
 
 
 def _usd() -> Finding:

@@ -46,7 +46,7 @@ def parse_bytes(text: str) -> int:
 
 
 def require_sensible(wishes: Wishes) -> None:
-    """Raises `BadTarget`, and `NotOnThisMachine` where AVIF cannot be written here."""
+    """Raises `BadTarget`, and `NotOnThisMachine` where that format of textures cannot be written here."""
     named = asked_by(wishes)
     if not named:
         return

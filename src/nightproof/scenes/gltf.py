@@ -21,6 +21,7 @@ from nightproof.scenes import accessors, compressed
 from nightproof.scenes.broken import BrokenScene, SceneTooLarge
 from nightproof.scenes.fields import Fields
 from nightproof.scenes.glb import MAGIC, parse_document, split_glb, write_glb
+from nightproof.scenes.ktx2 import is_ktx2
 from nightproof.scenes.resources import FILE_BYTES_LIMIT, is_remote, read_file, resolve
 
 __all__ = ["BrokenScene", "GltfDocument", "SceneTooLarge", "load_gltf", "parse_glb", "write_glb"]
@@ -252,7 +253,7 @@ def sniff_mime(data: bytes) -> str:
         return "image/jpeg"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
-    if data[:12] == b"\xabKTX 20\xbb\r\n\x1a\n":
+    if is_ktx2(data):
         return "image/ktx2"
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
         return "image/avif"

@@ -14,10 +14,15 @@ from jaxtyping import UInt8
 from nightproof.scenes.broken import BrokenScene
 
 Array = np.ndarray
+MAGIC = b"\xabKTX 20\xbb\r\n\x1a\n"
 HEADER_BYTES = 80
 BLOCK_BYTES, BLOCK_PX = 16, 4
 """Of UASTC, the larger of the two codecs."""
 ZSTANDARD = 2
+
+
+def is_ktx2(data: bytes) -> bool:
+    return data[: len(MAGIC)] == MAGIC
 
 
 def can_decode_ktx2() -> bool:

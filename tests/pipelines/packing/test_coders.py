@@ -70,7 +70,7 @@ def test_where_a_coder_has_no_quality_that_holds_the_answer_is_webps():
     y, x = np.mgrid[0:128, 0:128]
     soft = np.stack([80 + x / 2, 100 + 40 * np.sin(y / 11), 120 + (x + y) / 4], -1)
     pixels = (soft + np.random.default_rng(1).normal(scale=0.5, size=soft.shape)).astype(np.uint8)
-    poor = replace(AVIF, encode=lambda pixels, quality, thorough: avif(pixels, quality=5))
+    poor = replace(AVIF, encode=lambda pixels, quality, kinds, thorough: avif(pixels, quality=5))
     work, loss = Work(USES["color"]), Loss(color_psnr_db=44, grain_color_psnr_db=44)
     made = [TextureCoder(png(pixels), work, loss, None, coder).encoded() for coder in (WEBP, poor)]
     assert made[0].data == made[1].data and made[0].data and made[0].data[12:16] == b"VP8 "

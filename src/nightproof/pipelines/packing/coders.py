@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal, Protocol
 
 import numpy as np
 
 from nightproof.errors import NotOnThisMachine
+from nightproof.pipelines.packing.basisu import ETC1S_QUALITIES, QUALITIES, Basisu, find_basisu, ktx2
 from nightproof.pipelines.packing.pixels import avif, webp
 from nightproof.pipelines.packing.quality import WEBP_SCALE, Scale
 from nightproof.pipelines.packing.texture_loss import Loss
+from nightproof.scenes.ktx2 import can_decode_ktx2
 
 USUAL_COLOR_DB, LOWER_PER_DB, LEAST_QUALITY = 38.0, 5, 5
 """Where colours may lose more than usual, the lowest qualities go down by that much per decibel, to that."""
 
 
 class Encode(Protocol):
-    """8-bit RGB, or RGBA where the coder keeps alpha exactly, to a file. Same pixels and quality, same bytes."""
+    """8-bit RGB, or RGBA where the coder takes alpha, to a file. Same pixels and quality, same bytes."""
 
-    def __call__(self, pixels: np.ndarray, quality: int, *, thorough: bool) -> bytes:
-        """`thorough`: for the file that is kept, where that is worth its time."""
+    def __call__(self, pixels: np.ndarray, quality: int, kinds: Set[str], *, thorough: bool) -> bytes:
+        """
+        Args:
+            kinds: how it is read, as `TextureUse` has it.
+            thorough: for the file that is kept, where that is worth its time.
+        """
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,20 @@ class Coder:
     scale: Scale
     grain: int
     """The least quality of grain that no quality holds."""
+    alpha: Literal["exact", "lossy", "none"] = "none"
+    """What it makes of alpha that is read; images that have some stay with WebP where it is none."""
+    alone: bool = False
+    """Whether its files are wanted for what they are: no smaller one of another coder takes their place."""
+    sparing: int | None = None
+    """The highest quality that is made before views ask for more, if beyond it files leap in size."""
+    blocks: int = 1
+    """Of which sides are multiples."""
+
+    def takes(self, pixels: np.ndarray, kinds: Set[str]) -> bool:
+        """Whether it has a way of writing such an image. KTX2 says whether it is colours, so it cannot be both."""
+        height, width, channels = pixels.shape
+        both = self.blocks > 1 and "color" in kinds and len(kinds) > 1
+        return not (height % self.blocks or width % self.blocks or both or (channels == 4 and self.alpha == "none"))
 
     def lowest(self, loss: Loss) -> int:
         """From where qualities are searched."""
@@ -47,7 +69,7 @@ class Coder:
 
 
 def coder_named(name: str) -> Coder:
-    """`webp` or `avif`. Raises `NotOnThisMachine` where its encoder is missing."""
+    """One of CODERS. Raises `NotOnThisMachine` where its encoder is missing, or what its files are looked at with."""
     from PIL import features
 
     if name == "avif" and not features.check("avif"):
@@ -55,6 +77,14 @@ def coder_named(name: str) -> Coder:
             "this Pillow writes no AVIF",
             hint="Install Pillow 11.3 or later from a wheel, or leave --texture-format at webp.",
         )
+    if name == KTX2.name:
+        if not can_decode_ktx2():
+            raise NotOnThisMachine(
+                "KTX2 cannot be decoded here, so its loss cannot be measured", hint="`pip install nightproof[ktx2]`."
+            )
+        program = find_basisu()
+        version = KTX2.version + program.version.encode() + b"\n"
+        return replace(KTX2, version=version, encode=partial(_ktx2, program=program))
     return CODERS[name]
 
 
@@ -69,17 +99,22 @@ FINE_QUALITY = 80
 half the time, at 50 it takes 4 % more in three quarters; alpha would take ten times as long for a per mille."""
 
 
-def _webp(pixels: np.ndarray, quality: int, *, thorough: bool) -> bytes:
+def _webp(pixels: np.ndarray, quality: int, kinds: Set[str], *, thorough: bool) -> bytes:
     kept = KEPT_WITH_ALPHA if pixels.shape[2] == 4 else KEPT_FINE if quality >= FINE_QUALITY else KEPT
     return webp(pixels, lossless=False, quality=quality, method=kept if thorough else SEARCHING)
 
 
-def _avif(pixels: np.ndarray, quality: int, *, thorough: bool) -> bytes:
+def _avif(pixels: np.ndarray, quality: int, kinds: Set[str], *, thorough: bool) -> bytes:
     """The search goes at the pace of what is kept: a faster one loses up to 3 dB at the same quality."""
     return avif(pixels, quality=quality)
 
 
-WEBP = Coder("webp", "image/webp", "EXT_texture_webp", b"", _webp, WEBP_SCALE, grain=85)
+def _ktx2(pixels: np.ndarray, quality: int, kinds: Set[str], *, thorough: bool, program: Basisu | None = None) -> bytes:
+    """Samples get their mip levels too: they share codebooks with the image."""
+    return ktx2(program or find_basisu(), pixels, quality, kinds)
+
+
+WEBP = Coder("webp", "image/webp", "EXT_texture_webp", b"", _webp, WEBP_SCALE, grain=85, alpha="exact")
 AVIF = Coder(
     "avif",
     "image/avif",
@@ -90,4 +125,18 @@ AVIF = Coder(
     grain=70,
 )
 """Of qualities: what 512² textures of three scenes gained from 30 to 97; 98 and more double the bytes."""
-CODERS = {coder.name: coder for coder in (WEBP, AVIF)}
+KTX2 = Coder(
+    "ktx2",
+    "image/ktx2",
+    "KHR_texture_basisu",
+    b"ktx2/1\n",
+    _ktx2,
+    Scale(lowest=5, highest=QUALITIES, first=30, db_per_quality=0.15),
+    grain=40,
+    alpha="lossy",
+    alone=True,
+    sparing=ETC1S_QUALITIES,
+    blocks=4,
+)
+"""For graphics cards, which keep it compressed."""
+CODERS = {coder.name: coder for coder in (WEBP, AVIF, KTX2)}

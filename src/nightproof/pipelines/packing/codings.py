@@ -81,18 +81,18 @@ class Codings:
                 self.decoded.let_go(other for other, _ in known.values())
             if self.picture.size >= LARGE:
                 return_free_memory()
-            data = self.coder.encode(self.picture.pixels, quality, thorough=True)
+            data = self.coder.encode(self.picture.pixels, quality, self.use.kinds, thorough=True)
             after = self.decoded.pixels(data) if self.decoded else reread(data, self.picture.pixels.shape[2])
-            known[quality] = data, measured(self.picture, after, self.use)
+            known[quality] = data, measured(self.picture, after, self.use, alpha=self._lossy_alpha)
         return known[quality]
 
     def lossy_sample(self, quality: int) -> tuple[int, Measured]:
         """Bytes of the sample, and what it loses."""
         known = self.known.lossy_sample
         if quality not in known:
-            data = self.coder.encode(self.sample.pixels, quality, thorough=False)
+            data = self.coder.encode(self.sample.pixels, quality, self.use.kinds, thorough=False)
             after = reread(data, self.sample.pixels.shape[2])
-            known[quality] = len(data), measured(self.sample, after, self.use)
+            known[quality] = len(data), measured(self.sample, after, self.use, alpha=self._lossy_alpha)
         return known[quality]
 
     def exact(self, way: Rounding) -> bytes:
@@ -129,6 +129,10 @@ class Codings:
             picture = self.picture if whole else self.sample
             self.known.rounded[way, whole] = measured(picture, self._round(picture, way), self.use, rounded=True)
         return self.known.rounded[way, whole]
+
+    @property
+    def _lossy_alpha(self) -> bool:
+        return self.coder.alpha == "lossy" and "a" in self.use.channels
 
     @property
     def roundings(self) -> list[list[Rounding]]:

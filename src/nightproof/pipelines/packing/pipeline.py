@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from nightproof.pipelines.packing.aims import aim_of, packed_for
+from nightproof.pipelines.packing.on_card import told_of_card
 from nightproof.pipelines.packing.pack import Packer
 from nightproof.pipelines.pipeline import Made, Progress, Source, silent
 from nightproof.records.analysis import Analysis
@@ -57,4 +58,5 @@ class PackingPipeline:
         partial.replace(place)
         kept = f"Steps kept: {', '.join(packed.steps)}." if packed.steps else "The input is already the smallest."
         looked = (f"The least of {len(packed.psnr_db)} views: {min(packed.psnr_db):.1f} dB.",) if packed.psnr_db else ()
-        return Made({"asset.glb": place}, "lit", 1.0, (kept, *looked, *packed.notes))
+        card = (told_of_card(source.document, packed.data),) if aim.coder.alone else ()
+        return Made({"asset.glb": place}, "lit", 1.0, (kept, *looked, *card, *packed.notes))

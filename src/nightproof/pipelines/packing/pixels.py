@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 
 from nightproof.kernels import texture_pixels
 from nightproof.scenes.images import pixels_of
+from nightproof.scenes.ktx2 import decode_ktx2, is_ktx2
 from nightproof.scenes.srgb import LINEAR_OF_BYTE, encoded_of
 
 Array = np.ndarray
@@ -34,7 +35,7 @@ def image_sides(data: bytes) -> tuple[int, int] | None:
     """Width and height in texels, told from the header; None where it cannot be told."""
     from PIL import Image
 
-    if data[:12] == b"\xabKTX 20\xbb\r\n\x1a\n" and len(data) >= 28:
+    if is_ktx2(data) and len(data) >= 28:
         return int.from_bytes(data[20:24], "little"), int.from_bytes(data[24:28], "little")
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -68,6 +69,8 @@ def reread(data: bytes, channels: int) -> np.ndarray:
     """What our own encoder made, with 3 or 4 channels whatever it holds."""
     from PIL import Image
 
+    if is_ktx2(data):
+        return np.ascontiguousarray(decode_ktx2(data, "")[..., :channels])
     with Image.open(io.BytesIO(data)) as image:
         return pixels_of(image, "RGBA" if channels == 4 else "RGB")
 

@@ -22,6 +22,8 @@ class Loss:
     color_psnr_db: float = 40.0
     """8-bit sRGB, over the channels read."""
     data_psnr_db: float = 38.0
+    alpha_psnr_db: float = 44.0
+    """Of alpha that is read, where a coder keeps it with loss: edges of cut-outs move by tenths of a texel."""
     normal_rms_deg: float = 2.5
     polished_normal_rms_deg: float = 1.2
     """Of polished metal, whose reflections turn twice as far as its normals do."""
@@ -30,6 +32,7 @@ class Loss:
     the following are enough at quality 85 and more: what is lost averages out when textures are filtered. Measured:
     docs/decisions/0402."""
     grain_data_psnr_db: float = 27.0
+    grain_alpha_psnr_db: float = 44.0
     grain_normal_rms_deg: float = 6.5
     grain_polished_normal_rms_deg: float = 1.2
     judged: bool = False
@@ -41,10 +44,12 @@ class Loss:
         return Loss(
             self.color_psnr_db + more_db,
             self.data_psnr_db + more_db,
+            self.alpha_psnr_db + more_db,
             self.normal_rms_deg * turned,
             self.polished_normal_rms_deg * turned,
             self.grain_color_psnr_db + more_db,
             self.grain_data_psnr_db + more_db,
+            self.grain_alpha_psnr_db + more_db,
             self.grain_normal_rms_deg * turned,
             self.grain_polished_normal_rms_deg * turned,
             self.judged,
@@ -56,6 +61,7 @@ class Loss:
             self,
             color_psnr_db=self.grain_color_psnr_db,
             data_psnr_db=self.grain_data_psnr_db,
+            alpha_psnr_db=self.grain_alpha_psnr_db,
             normal_rms_deg=self.grain_normal_rms_deg,
             polished_normal_rms_deg=self.grain_polished_normal_rms_deg,
         )
@@ -69,12 +75,14 @@ class Measured:
     data_psnr_db: float = np.inf
     normal_rms_deg: float = 0.0
     polished: bool = False
+    alpha_psnr_db: float = np.inf
 
     def margin_db(self, loss: Loss) -> float:
         """How far the loss stays from what is allowed; negative where it is too much."""
         limit_deg = loss.polished_normal_rms_deg if self.polished else loss.normal_rms_deg
         turned = 20 * np.log10(limit_deg / max(self.normal_rms_deg, 1e-3)) if self.normal_rms_deg else np.inf
-        return float(min(self.color_psnr_db - loss.color_psnr_db, self.data_psnr_db - loss.data_psnr_db, turned))
+        color_db, data_db = self.color_psnr_db - loss.color_psnr_db, self.data_psnr_db - loss.data_psnr_db
+        return float(min(color_db, data_db, self.alpha_psnr_db - loss.alpha_psnr_db, turned))
 
 
 AFAR, AFAR_DB = 4, 4.0
@@ -89,11 +97,15 @@ ALPHA_PSNR_DB = 50.0
 """Of alpha that someone reads, through halving: edges of cut-outs move by hundredths of a texel."""
 
 
-def measured(before: Picture, after: UInt8[Array, "h w c"], use: TextureUse, *, rounded: bool = False) -> Measured:
+def measured(
+    before: Picture, after: UInt8[Array, "h w c"], use: TextureUse, *, rounded: bool = False, alpha: bool = False
+) -> Measured:
     """What `after` lost, as it is seen; where values were rounded, from afar as well: grain averages out there, and
-    bands of one value don't."""
+    bands of one value don't. `alpha`: whether it may have lost some of that."""
     each, shown = before.each, before.measured_at
     near = _lost(before.pixels, after, (each, each), shown, use)
+    if alpha and before.pixels.shape[2] == 4:
+        near = replace(near, alpha_psnr_db=_alpha_psnr_db(before.pixels, after))
     if not rounded:
         return near
     found = _worse(near, _afar(before, after, AFAR, shown, use), AFAR_DB)

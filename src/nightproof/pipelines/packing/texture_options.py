@@ -43,7 +43,7 @@ def options(sizes: Sequence[Codings], loss: Loss, found: Encoded) -> tuple[KeptB
             more_db = found.kept_db - lost.margin_db(loss)
             share = len(found.data) / (sampled * size.sample.parts)
         lossy = _lossy(size, loss, more_db, share, least)
-        each = [*lossy, *_between(lossy), *_exact(size, loss)]
+        each = [*lossy, *_between(lossy), *([] if size.coder.alone else _exact(size, loss))]
         all_of_them += [KeptBytes(min(kept_db, size.slack_db), taken) for kept_db, taken in each]
     return tuple(option for option in all_of_them if option.kept_db > found.kept_db)
 

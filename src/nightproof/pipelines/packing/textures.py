@@ -44,6 +44,8 @@ CORRECTIONS, TOO_MUCH_DB = 4, 0.8
 """How often the whole is coded where its sample foretold it badly, and what is too good."""
 ROUGHLY_DB = (-1.0, 2.0)
 """So near is near enough at first where views judge."""
+LEAST_SHARE = 0.6
+"""What part of the bytes that a sample foretells the whole takes beyond a leap, at least."""
 CACHE_VERSION = b"nightproof/webp/9\n"
 _RECORD = struct.Struct("<di?I")
 
@@ -110,14 +112,14 @@ class TextureCoder:
         if not self._sizes:
             return STAYS
         size = self._sizes[self._size_for(asks)]
-        found = _Lossy(size, self._loss, asks, first=asked is None).best()
+        found = _Lossy(size, self._loss, asks, len(self._data), first=asked is None).best()
         exact = self._exact(size, asks, found)
         best = min([one for one in (found, exact) if one and one.data], key=_worth, default=STAYS)
         best = best if len(best.data or b"") < len(self._data) else STAYS
         return best if best is found or size.coder is WEBP else self._smaller_webp(best, asked)
 
     def _smaller_webp(self, best: Encoded, asked: Asked | None) -> Encoded:
-        """Where the coder that was asked for has no quality, WebP may: it keeps grain better."""
+        """Where the coder that was asked for has no quality, or none that is smaller than what came in, WebP may."""
         self._forget_texels(but=best.data)  # the other makes its own
         # Qualities of the one say nothing to the other: neither hears what the other had.
         asks = asked and replace(asked, had=())
@@ -177,9 +179,9 @@ class TextureCoder:
         return slack_at_full_size_db(tiles, larger, self._work.use, self._loss) < -SURELY_DB
 
     def _codings(self, picture: Picture, halvings: int, slack_db: float) -> Codings:
-        """By WebP where transparency is read: it keeps alpha as it is."""
-        height, width, channels = picture.pixels.shape
-        coder = WEBP if channels == 4 else self._coder
+        """By WebP what the coder that was asked for does not take."""
+        height, width = picture.pixels.shape[:2]
+        coder = self._coder if self._coder.takes(picture.pixels, self._work.use.kinds) else WEBP
         known = self._known.setdefault((height, width), Known())
         make, whole = partial(self._at, halvings), halvings == 0
         found = Codings(make, self._work.use, coder, slack_db, known, self._decoded, whole)
@@ -201,7 +203,10 @@ class TextureCoder:
         return None if min(picture.pixels.shape[:2]) <= SMALLEST_PX else picture.halved(self._work.use.kinds)
 
     def _exact(self, size: Codings, asks: Asked, lossy: Encoded | None) -> Encoded | None:
-        """By the lossless coder, of the coarsest rounding that holds; None where that is likely to be larger."""
+        """By the lossless coder, of the coarsest rounding that holds; None where that is likely to be larger, or not
+        what is wanted."""
+        if size.coder.alone:
+            return None
         least_db = asks.stricter_db if lossy is None else min(lossy.kept_db, asks.stricter_db)
         least_db -= NEARLY_DB if asks.above_db > -math.inf else 0.0
         if lossy and size.exact_bytes(size.roundings[0][0]) * _share_of(size, lossy) > HOPELESS * _worth(lossy):
@@ -253,9 +258,12 @@ class _Lossy:
     """The lossy coder's search for one size and what is asked of it. The whole is coded where its sample says; then
     what the whole kept corrects what is foretold."""
 
-    def __init__(self, size: Codings, loss: Loss, asks: Asked, *, first: bool) -> None:
-        self._size, self._loss, self._asks, self._first = size, loss, asks, first
+    def __init__(self, size: Codings, loss: Loss, asks: Asked, most_bytes: int, *, first: bool) -> None:
+        self._size, self._loss, self._asks, self._most_bytes, self._first = size, loss, asks, most_bytes, first
         roughly = first and loss.judged
+        self._scale, sparing = size.coder.scale, size.coder.sparing
+        if sparing is not None and (roughly or self._leaps_too_far(sparing)):
+            self._scale = replace(self._scale, highest=sparing)
         self._near = ROUGHLY_DB if roughly else (-CLOSE_DB, TOO_MUCH_DB)
         self._limit, self._least = loss, size.coder.lowest(loss)
         self._whole: dict[int, float] = {}
@@ -273,14 +281,34 @@ class _Lossy:
         if quality is None and self._first:
             self._limit, self._whole, self._more_db = self._loss.of_grain, {}, {}
             quality = self._lowest(0.0, self._size.coder.lowest_of_grain(self._loss))
+            sparing = self._size.coder.sparing
+            if quality is None and sparing is not None and not self._leaps_too_far(sparing):
+                self._limit, self._scale = self._loss, self._size.coder.scale
+                self._whole, self._more_db = {}, {}
+                quality = self._lowest(0.0, self._least)
         elif quality is None:
             quality = self._nearly_best()
         if quality is None:
             return None
+        if len(self._size.lossy(quality)[0]) >= self._most_bytes:
+            quality = self._before_leap(quality)
         data, found = self._size.lossy(quality)
         kept_db = min(found.margin_db(self._loss), self._size.slack_db)
         is_grain = self._limit != self._loss
         return Encoded(data, kept_db, quality, is_grain, self._size.picture.size)
+
+    def _leaps_too_far(self, sparing: int) -> bool:
+        """Whether a sample tells that whatever is beyond the leap takes more than what came in."""
+        foretold = self._size.lossy_sample(sparing + 1)[0] * self._size.sample.parts
+        return LEAST_SHARE * foretold >= self._most_bytes
+
+    def _before_leap(self, quality: int) -> int:
+        """Where files beyond a leap are too large: the highest before it, if that is more than there was."""
+        sparing = self._size.coder.sparing
+        if sparing is None or quality <= sparing:
+            return quality
+        margin_db = self._size.lossy(sparing)[1].margin_db(self._limit)
+        return sparing if margin_db > self._asks.above_db + MORE_DB else quality
 
     def _nearly_best(self) -> int | None:
         top = max(self._whole, key=lambda quality: self._whole[quality])
@@ -290,7 +318,7 @@ class _Lossy:
 
     def _lowest(self, least_db: float, least: int) -> int | None:
         """None where not even the highest keeps so much."""
-        scale = self._size.coder.scale
+        scale = self._scale
         for _ in range(CORRECTIONS):
             quality = min(lowest_that_holds(lambda at: self._foretold_db(at) - least_db, least, scale), scale.highest)
             if quality in self._whole:
