@@ -56,7 +56,14 @@ def aim_of(parameters: Mapping[str, float | str]) -> Aim:
 
 def packed_for(packer: Packer, aim: Aim, progress: Progress) -> PackedFile:
     """The file of that PSNR; where it is too large, that of the best PSNR among those tried that is not. Raises
-    `TooLargeStill`."""
+    `TooLargeStill`. Where nothing holds with the textures that were asked for, WebP's are taken."""
+    found = _packed_for(packer, aim, progress)
+    if found.steps or not aim.coder.alone:
+        return found
+    return _packed_for(packer.with_coder(WEBP), replace(aim, coder=WEBP), progress)
+
+
+def _packed_for(packer: Packer, aim: Aim, progress: Progress) -> PackedFile:
     if aim.most_bytes is None:
         found = _packed_at(packer, aim.psnr_db, progress)
         return found if aim.psnr_db >= USUAL_DB else _smaller(found, _packed_at(packer, USUAL_DB, progress))

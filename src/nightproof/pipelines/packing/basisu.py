@@ -32,7 +32,7 @@ ETC1S_QUALITIES, QUALITIES = 48, 80
 """Up to the first it is ETC1S with BasisLZ; beyond, UASTC with Zstandard, which takes three to ten times the bytes."""
 ETC1S_Q = (16, 255)
 """basisu's own quality at our 1 and ETC1S_QUALITIES. Below 16 smaller codebooks save next to nothing."""
-UASTC_LAMBDA = (2.0, 0.25)
+UASTC_LAMBDA = (2.0, 0.05)
 """What the encoder gives for fewer bytes, from our first quality of UASTC to the last but one; the last gives nothing.
 Beyond 2 it keeps less than ETC1S does."""
 UASTC = ("-uastc", "-ktx2_zstandard_level", "18", "-uastc_level")

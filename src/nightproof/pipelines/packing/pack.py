@@ -116,10 +116,17 @@ class Packer:
         self.document = document
         self.original = document.file_bytes or _as_glb(document)
         self._flat = flat if flat is not None and len(flat.triangles) > 0 else None
-        self._threads = threads
+        self._threads, self._cache = threads, cache
         self._decoded = None if self._flat is None else Decoded(document, self._flat)
         self._encoder, self._remembered = Encoder(threads, cache, coder, self._decoded), Remembered()
         self._levels = LevelsAsked(levels, flat.environment, threads) if levels and flat is not None else None
+
+    def with_coder(self, coder: Coder) -> Packer:
+        """Another one of the same document, that has measured nothing yet."""
+        levels = self._levels.most if self._levels else 0
+        return Packer(
+            self.document, flat=self._flat, threads=self._threads, cache=self._cache, coder=coder, levels=levels
+        )
 
     @property
     def usual(self) -> Tolerances:

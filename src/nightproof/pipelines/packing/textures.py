@@ -25,6 +25,7 @@ from nightproof.pipelines.packing.quality import CLOSE_DB, lowest_that_holds
 from nightproof.pipelines.packing.texture_loss import Loss, slack_at_full_size_db
 from nightproof.pipelines.packing.texture_options import KeptBytes, options
 from nightproof.pipelines.packing.texture_work import STAYS, Asked, Encoded, Work
+from nightproof.scenes.gltf import sniff_mime
 
 Array = np.ndarray
 REACH_DB, MORE_DB = 0.3, 0.5
@@ -44,8 +45,9 @@ CORRECTIONS, TOO_MUCH_DB = 4, 0.8
 """How often the whole is coded where its sample foretold it badly, and what is too good."""
 ROUGHLY_DB = (-1.0, 2.0)
 """So near is near enough at first where views judge."""
-LEAST_SHARE = 0.6
-"""What part of the bytes that a sample foretells the whole takes beyond a leap, at least."""
+SPARED_DB, LEAST_SHARE = 6.0, 0.6
+"""Of coders whose files leap in size: how much more may be lost before the leap, where views judge; what part of the bytes
+that a sample foretells the whole takes beyond it, at least."""
 CACHE_VERSION = b"nightproof/webp/9\n"
 _RECORD = struct.Struct("<di?I")
 
@@ -123,9 +125,14 @@ class TextureCoder:
         self._forget_texels(but=best.data)  # the other makes its own
         # Qualities of the one say nothing to the other: neither hears what the other had.
         asks = asked and replace(asked, had=())
-        webp = TextureCoder(self._data, self._work, self._loss, texels=self._texels).encoded(asks)
+        webp = self._webp.encoded(asks)
         smaller = webp.data and len(webp.data) < len(best.data or self._data)
         return replace(webp, quality=None) if smaller else best
+
+    @cached_property
+    def _webp(self) -> TextureCoder:
+        """Whose answer is taken where the coder that was asked for has none."""
+        return TextureCoder(self._data, self._work, self._loss, texels=self._texels)
 
     def _forget_texels(self, but: bytes | None) -> None:
         """Halves take little memory and their time to make: they stay."""
@@ -138,8 +145,11 @@ class TextureCoder:
     def options(self, asked: Asked | None, found: Encoded) -> tuple[KeptBytes, ...]:
         """What else it might become that keeps more than what was found, as its sample foretells."""
         number = self._size_for(asked or Asked(0.0))
-        offered = options(self._sizes[: number + 1], self._loss, found)
+        is_webp = self._coder.alone and found.data is not None and sniff_mime(found.data) == WEBP.mime
+        offered = () if is_webp else options(self._sizes[: number + 1], self._loss, found)
         self._forget_texels(but=found.data)
+        if self._coder.alone and not offered:
+            return self._webp.options(asked, replace(found, quality=None))
         return offered
 
     def _size_for(self, asks: Asked) -> int:
@@ -279,7 +289,8 @@ class _Lossy:
         that is nearly as good as the best, if that is more than there was."""
         quality = self._lowest(self._asks.stricter_db, self._least)
         if quality is None and self._first:
-            self._limit, self._whole, self._more_db = self._loss.of_grain, {}, {}
+            self._limit = self._loss.of_grain if self._scale == self._size.coder.scale else self._spared
+            self._whole, self._more_db = {}, {}
             quality = self._lowest(0.0, self._size.coder.lowest_of_grain(self._loss))
             sparing = self._size.coder.sparing
             if quality is None and sparing is not None and not self._leaps_too_far(sparing):
@@ -297,6 +308,11 @@ class _Lossy:
         is_grain = self._limit != self._loss
         return Encoded(data, kept_db, quality, is_grain, self._size.picture.size)
 
+    @property
+    def _spared(self) -> Loss:
+        """What may be lost before a leap, where views judge: blocks of one colour don't average out as grain does."""
+        return self._loss.stricter(-SPARED_DB) if self._loss.judged else self._loss.of_grain
+
     def _leaps_too_far(self, sparing: int) -> bool:
         """Whether a sample tells that whatever is beyond the leap takes more than what came in."""
         foretold = self._size.lossy_sample(sparing + 1)[0] * self._size.sample.parts
@@ -308,7 +324,7 @@ class _Lossy:
         if sparing is None or quality <= sparing:
             return quality
         margin_db = self._size.lossy(sparing)[1].margin_db(self._limit)
-        return sparing if margin_db > self._asks.above_db + MORE_DB else quality
+        return sparing if margin_db > max(self._asks.above_db + MORE_DB, -SPARED_DB) else quality
 
     def _nearly_best(self) -> int | None:
         top = max(self._whole, key=lambda quality: self._whole[quality])
