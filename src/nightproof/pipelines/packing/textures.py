@@ -46,8 +46,8 @@ CORRECTIONS, TOO_MUCH_DB = 4, 0.8
 ROUGHLY_DB = (-1.0, 2.0)
 """So near is near enough at first where views judge."""
 SPARED_DB, LEAST_SHARE = 6.0, 0.6
-"""Of coders whose files leap in size: how much more may be lost before the leap, where views judge; what part of the bytes
-that a sample foretells the whole takes beyond it, at least."""
+"""Of coders whose files leap in size: how much more may be lost before the leap, where views judge; what part of what a
+sample foretells in bytes the whole takes beyond it, at least."""
 CACHE_VERSION = b"nightproof/webp/9\n"
 _RECORD = struct.Struct("<di?I")
 
