@@ -8,12 +8,13 @@ from nightproof.jobs.asking import Wishes
 from nightproof.jobs.learning import Finished
 from nightproof.jobs.targets import BadTarget, aimed, parse_bytes
 from nightproof.pipelines.packing.aims import aim_of
-from nightproof.pipelines.packing.coders import AVIF
+from nightproof.pipelines.packing.coders import AVIF, CODERS
 from nightproof.records.analysis import Scores
 from nightproof.records.record import parse_json
 from nightproof.records.request import Request
-from nightproof.records.route import Alternative, Route
+from nightproof.records.route import Alternative, Estimate, Route
 
+FORMATS = ("avif", "ktx2")
 AIMS = ({"target_psnr_db": 32.0}, {"target_bytes": 1_000_000}, {"texture_format": "avif"})
 
 
@@ -86,6 +87,21 @@ def test_the_router_is_overruled_and_every_reason_says_so(asked):
     assert "cannot aim" in against["baking"][0] and against["packing"] == ("Slow.",)
     assert aimed(route("packing"), Wishes(**asked)).fallback_reason == ""
     assert aimed(route(), Wishes()) == route()
+
+
+@pytest.mark.parametrize("texture_format", FORMATS)
+def test_formats_that_take_longer_are_foretold_so(texture_format, monkeypatch):
+    monkeypatch.setattr("nightproof.pipelines.packing.coders.coder_named", lambda name: CODERS[name])
+    told = Estimate(bytes_out=1, cpu_seconds=3.0, ssim=0.99, psnr_db=48.0)
+    begun = route("packing")
+    begun = replace(begun, alternatives=tuple(replace(each, estimate=told) for each in begun.alternatives))
+    wishes = Wishes(texture_format=texture_format)
+    longer = {
+        texels: {each.pipeline: each.estimate.cpu_seconds for each in aimed(begun, wishes, texels).alternatives}
+        for texels in (0.0, 4e6)
+    }
+    assert longer[0.0] == {"baking": 3.0, "packing": 3.0} and longer[4e6]["baking"] == 3.0
+    assert longer[4e6]["packing"] > 3.0 + 4e6 / 1e6
 
 
 def test_what_was_asked_travels_through_the_records_to_packing():

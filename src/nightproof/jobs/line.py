@@ -157,9 +157,11 @@ def _shown(source: Source, wishes: Wishes) -> int | None:
 
 
 def _route(scene: Scene, analysis: Analysis, store: Path, wishes: Wishes) -> Route:
+    from nightproof.pipelines.packing.pipeline import recoded_texels
     from nightproof.trust.policy import named_policy
 
-    route = aimed(choose_route(scene, analysis, store, wishes.pipeline), wishes)
+    route = choose_route(scene, analysis, store, wishes.pipeline)
+    route = aimed(route, wishes, recoded_texels(scene, analysis))
     # A bake aims at the pictures that verifiers will take.
     side_px = named_policy(wishes.policy).image_px
     asked: dict[str, float | str] = {"outputs": wishes.outputs, "policy": wishes.policy}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nightproof.errors import NightproofError
-from nightproof.records.route import Route
+from nightproof.records.route import Alternative, Route
 
 if TYPE_CHECKING:
     from nightproof.jobs.asking import Wishes
@@ -95,17 +95,34 @@ def parameters_of(wishes: Wishes) -> Mapping[str, float | str]:
     return told
 
 
-def aimed(route: Route, wishes: Wishes) -> Route:
-    """The route for these wishes: packing, where something is asked that only packing serves, and why."""
+def aimed(route: Route, wishes: Wishes, texels: float = 0.0) -> Route:
+    """The route for these wishes: packing, where something is asked that only packing serves, and why.
+
+    Args:
+        texels: of the scene's images, as far as packing makes them anew: other formats take longer.
+    """
     named = " and ".join(asked_by(wishes))
     if not named:
         return route
     against = f"It cannot aim at {named}."
     weighed = tuple(
-        each if each.pipeline == PACKING else replace(each, reasons_against=(against, *each.reasons_against))
+        _foretold(each, wishes.texture_format, texels)
+        if each.pipeline == PACKING
+        else replace(each, reasons_against=(against, *each.reasons_against))
         for each in route.alternatives
     )
     told = replace(route, alternatives=weighed, parameters={**route.parameters, **parameters_of(wishes)})
     if route.pipeline == PACKING:
         return told
     return replace(told, pipeline=PACKING, fallback_reason=f"only packing can aim at {named}.")
+
+
+def _foretold(packing: Alternative, texture_format: str, texels: float) -> Alternative:
+    """With the time that the format takes."""
+    from nightproof.pipelines.packing.coders import CODERS
+    from nightproof.pipelines.packing.pipeline import CPU_SECONDS_PER_MEGATEXEL
+
+    if packing.estimate is None:
+        return packing
+    more_s = (CODERS[texture_format].pace - 1) * CPU_SECONDS_PER_MEGATEXEL * texels / 1e6
+    return replace(packing, estimate=replace(packing.estimate, cpu_seconds=packing.estimate.cpu_seconds + more_s))

@@ -21,7 +21,7 @@ from nightproof.pipelines.packing.basisu import (
     find_basisu,
     options_of,
 )
-from nightproof.pipelines.packing.coders import KTX2, coder_named
+from nightproof.pipelines.packing.coders import KTX2, WEBP, coder_named
 from nightproof.pipelines.packing.on_card import card_bytes, told_of_card
 from nightproof.pipelines.packing.pack import pack
 from nightproof.pipelines.packing.picture import Picture
@@ -166,6 +166,15 @@ def test_qualities_go_from_small_files_to_close_ones():
     spared = [float(options_of(each)[-1]) for each in range(ETC1S_QUALITIES + 1, QUALITIES)]
     assert spared[0] == 2 and spared[-1] == 0.05 and spared == sorted(set(spared), reverse=True)
     assert "-uastc" in options_of(QUALITIES) and "-uastc_rdo_l" not in options_of(QUALITIES)
+
+
+def test_options_do_not_cross_the_leap_between_the_codecs():
+    for least in (0, 3, 30, 48, 49, 70, 80):
+        runs = KTX2.spread(least)
+        assert all(run == sorted(set(run)) and run[0] >= max(least, 1) for run in runs)
+        assert all(len({quality <= ETC1S_QUALITIES for quality in run}) == 1 for run in runs)
+        assert least == 0 or runs[0][0] == least
+    assert WEBP.spread(0) == [list(WEBP.scale.spread())] and WEBP.spread(60)[0][:2] == [60, 65]
 
 
 def program(tmp_path, monkeypatch, does: str) -> None:

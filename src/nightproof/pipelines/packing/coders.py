@@ -49,6 +49,8 @@ class Coder:
     """What it makes of alpha that is read; images that have some stay with WebP where it is none."""
     alone: bool = False
     """Whether its files are wanted for what they are: no smaller one of another coder takes their place."""
+    pace: float = 1.0
+    """How many times as long as WebP it takes, about."""
     sparing: int | None = None
     """The highest quality that is made before views ask for more, if beyond it files leap in size."""
     blocks: int = 1
@@ -59,6 +61,15 @@ class Coder:
         height, width, channels = pixels.shape
         both = self.blocks > 1 and "color" in kinds and len(kinds) > 1
         return not (height % self.blocks or width % self.blocks or both or (channels == 4 and self.alpha == "none"))
+
+    def spread(self, least: int) -> list[list[int]]:
+        """Some qualities from `least` on, in runs without a leap; 0: from the lowest."""
+        if self.sparing is None:
+            runs = [self.scale.spread()]
+        else:
+            runs = [_three(self.scale.lowest, self.sparing), _three(self.sparing + 1, self.scale.highest)]
+        first, *others = [run for run in runs if least <= run[-1]]
+        return [sorted({each for each in (least, *first) if each >= max(least, 1)}), *map(list, others)]
 
     def lowest(self, loss: Loss) -> int:
         """From where qualities are searched."""
@@ -86,6 +97,10 @@ def coder_named(name: str) -> Coder:
         version = KTX2.version + program.version.encode() + b"\n"
         return replace(KTX2, version=version, encode=partial(_ktx2, program=program))
     return CODERS[name]
+
+
+def _three(first: int, last: int) -> tuple[int, ...]:
+    return first, (first + last) // 2, last
 
 
 def _lowered(quality: int, loss: Loss) -> int:
@@ -123,6 +138,7 @@ AVIF = Coder(
     _avif,
     Scale(lowest=35, highest=97, first=65, db_per_quality=0.18),
     grain=70,
+    pace=3.5,
 )
 """Of qualities: what 512² textures of three scenes gained from 30 to 97; 98 and more double the bytes."""
 KTX2 = Coder(
@@ -135,6 +151,7 @@ KTX2 = Coder(
     grain=40,
     alpha="lossy",
     alone=True,
+    pace=12.0,
     sparing=ETC1S_QUALITIES,
     blocks=4,
 )

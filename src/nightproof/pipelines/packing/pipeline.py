@@ -25,6 +25,13 @@ CODED = frozenset({"KHR_texture_basisu"})
 """Extensions whose data stays as it is."""
 
 
+def recoded_texels(scene: Scene, analysis: Analysis) -> float:
+    """Of the images that packing makes anew."""
+    if CODED & set(scene.extensions):
+        return 0.0
+    return analysis.features.get("material", {}).get("texels", 0.0)
+
+
 class PackingPipeline:
     name = "packing"
     version = "6"
@@ -33,8 +40,7 @@ class PackingPipeline:
         """From bytes, triangles and texels: what is already coded stays, the rest shrinks as the shared scenes did."""
         geometry = min(scene.source_bytes, int(BYTES_PER_TRIANGLE * scene.triangles))
         packed = geometry + int(REST_RATIO * (scene.source_bytes - geometry))
-        coded = bool(CODED & set(scene.extensions))
-        texels = 0.0 if coded else analysis.features.get("material", {}).get("texels", 0.0)
+        coded, texels = bool(CODED & set(scene.extensions)), recoded_texels(scene, analysis)
         triangles = 0 if coded else scene.triangles
         seconds = (
             CPU_SECONDS + CPU_SECONDS_PER_MEGATEXEL * texels / 1e6 + CPU_SECONDS_PER_MEGATRIANGLE * triangles / 1e6

@@ -42,21 +42,23 @@ def options(sizes: Sequence[Codings], loss: Loss, found: Encoded) -> tuple[KeptB
             sampled, lost = size.lossy_sample(least)
             more_db = found.kept_db - lost.margin_db(loss)
             share = len(found.data) / (sampled * size.sample.parts)
-        lossy = _lossy(size, loss, more_db, share, least)
-        each = [*lossy, *_between(lossy), *([] if size.coder.alone else _exact(size, loss))]
+        runs = [_lossy(size, qualities, loss, more_db, share, least) for qualities in size.coder.spread(least)]
+        lossy = [option for run in runs for option in (*run, *_between(run))]
+        each = [*lossy, *([] if size.coder.alone else _exact(size, loss))]
         all_of_them += [KeptBytes(min(kept_db, size.slack_db), taken) for kept_db, taken in each]
     return tuple(option for option in all_of_them if option.kept_db > found.kept_db)
 
 
-def _lossy(size: Codings, loss: Loss, more_db: float, share: float, least: int) -> list[KeptBytes]:
+def _lossy(
+    size: Codings, qualities: Sequence[int], loss: Loss, more_db: float, share: float, least: int
+) -> list[KeptBytes]:
     """`share` is of the quality `least`; towards the highest it becomes the usual one."""
     scale = size.coder.scale
     found = []
-    for quality in sorted({least, *scale.spread()}):
-        if quality >= max(least, 1):
-            (taken, lost), way = size.lossy_sample(quality), (quality - least) / max(scale.highest - least, 1)
-            whole = taken * size.sample.parts * (share + way * (USUAL_SHARE - share))
-            found.append(KeptBytes(lost.margin_db(loss) + more_db, whole))
+    for quality in qualities:
+        (taken, lost), way = size.lossy_sample(quality), (quality - least) / max(scale.highest - least, 1)
+        whole = taken * size.sample.parts * (share + way * (USUAL_SHARE - share))
+        found.append(KeptBytes(lost.margin_db(loss) + more_db, whole))
     return found
 
 
