@@ -1,6 +1,7 @@
 """Are packed files valid, and do they play and wear what their sources do?
 
-    python benchmarks/validity.py [FOLDER] [--validator NODE_MODULES] [--only NAME ...] [--made FOLDER] [--json FILE]
+    python benchmarks/validity.py [FOLDER] [--validator NODE_MODULES] [--only NAME ...] [--made FOLDER]
+        [--texture-format avif|ktx2] [--json FILE]
 
 Of every .glb below FOLDER (default: the shared scenes beside the clone): the file loaded and written again, and the
 file packed by `pack(document, flat=...)` in studio light.
@@ -32,6 +33,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from nightproof.pipelines.packing.coders import CODERS, Coder, coder_named
 from nightproof.pipelines.packing.pack import pack
 from nightproof.scenes.environment import named_environment
 from nightproof.scenes.flatten import flatten
@@ -54,6 +56,7 @@ def main() -> int:
     parser.add_argument("--validator", type=Path)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--made", type=Path)
+    parser.add_argument("--texture-format", choices=CODERS, default="webp")
     parser.add_argument("--json", type=Path, help="write the rows here as well")
     asked = parser.parse_args()
     heads = ("source", "saved", "packed", "unpacked", "moments", *LIMITS, "worn")
@@ -61,7 +64,7 @@ def main() -> int:
     rows, faults = [], 0
     for path in sorted(asked.folder.glob("*.glb")):
         if not asked.only or path.stem in asked.only:
-            rows.append(row(path, asked.validator))
+            rows.append(row(path, asked.validator, coder_named(asked.texture_format)))
             faults += faults_of(rows[-1])
             print(shown(rows[-1]), flush=True)
     for path in sorted(asked.made.rglob("*.glb")) if asked.made and asked.validator else []:
@@ -74,9 +77,9 @@ def main() -> int:
     return faults
 
 
-def row(path: Path, validator: Path | None) -> dict[str, Any]:
+def row(path: Path, validator: Path | None, coder: Coder) -> dict[str, Any]:
     document = load_gltf(path)
-    made = pack(document, flat=flatten(document, named_environment("studio")))
+    made = pack(document, flat=flatten(document, named_environment("studio")), coder=coder)
     packed = parse_glb(made.data)
     found: dict[str, Any] = {"scene": path.stem, "steps": made.steps} | asdict(sameness.apart(document, packed))
     found["worn"] = sameness.dressed_otherwise(document, packed)

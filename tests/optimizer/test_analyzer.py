@@ -187,6 +187,12 @@ def test_no_scene_breaks_the_analysis_and_the_page(flat):
     page = StringIO()
     render_inspection(Console(file=page, width=100), RECORD, found, route)
     assert "baking" in page.getvalue()
+    nothing = found.features["geometric"]["area_per_diagonal2"] == 0
+    assert (
+        ("nothing: there is no surface" in page.getvalue())
+        == nothing
+        == (f"{found.scene_class}, " not in page.getvalue())
+    )
 
 
 def test_threads_do_not_change_the_analysis():

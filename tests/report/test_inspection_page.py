@@ -118,6 +118,15 @@ def test_scores_hints_textures_and_meshes_are_shown(html):
         assert all(name in shown for name in family)
 
 
+def test_a_scene_without_surface_is_called_nothing(html):
+    facts = facts_of()
+    geometric = {**facts.analysis.features["geometric"], "area_per_diagonal2": 0.0}
+    analysis = replace(facts.analysis, features={**facts.analysis.features, "geometric": geometric})
+    bare = text_of(render_inspection_page(replace(facts, analysis=analysis)))
+    assert "Nothing to look at nothing: there is no surface" in bare and " sure" not in bare
+    assert "A single object product, 100 % sure" in text_of(html)
+
+
 def test_the_page_depends_on_its_input_alone_and_does_without_a_picture():
     assert render_inspection_page(facts_of()) == render_inspection_page(facts_of())
     bare = render_inspection_page(facts_of(picture=None, textures=(), meshes=(), hints=()))

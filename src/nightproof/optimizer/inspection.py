@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from nightproof.optimizer.words import size
+from nightproof.optimizer.words import kind_of_scene, size
 from nightproof.records.analysis import Analysis
 from nightproof.records.route import Alternative, Route
 from nightproof.records.scene import Scene
@@ -97,7 +97,8 @@ def _facts(scene: Scene, analysis: Analysis) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
-    grid.add_row("looks like", f"{analysis.scene_class} ({analysis.class_confidence:.0%} sure)")
+    kind = kind_of_scene(analysis.scene_class, analysis.class_confidence, geometric["area_per_diagonal2"])
+    grid.add_row("looks like", kind)
     grid.add_row("size", f"{' × '.join(f'{side:.3g}' for side in sides)} m, {size(scene.source_bytes)}")
     grid.add_row("surface", f"{_count(geometric['triangles'], 'triangle')} in {_count(geometric['parts'], 'part')}")
     textures = f"{_count(material['textures'], 'texture')}, {size(material['gpu_bytes'])} on the GPU"

@@ -30,6 +30,11 @@ def size(count: float) -> str:
     return f"{count:.0f} bytes"
 
 
+def kind_of_scene(scene_class: str, confidence: float, area_per_diagonal2: float) -> str:
+    """Its class, and how sure that is; a scene without surface looks like nothing."""
+    return f"{scene_class}, {percent(confidence)} sure" if area_per_diagonal2 else "nothing: there is no surface"
+
+
 def thousands(count: float) -> str:
     return f"{count / 1000:.0f}k" if count >= 10_000 else f"{count / 1000:.1f}k" if count >= 1000 else f"{count:.0f}"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nightproof.optimizer.words import length, thousands
+from nightproof.optimizer.words import kind_of_scene, length, thousands
 from nightproof.records.route import Alternative
 from nightproof.report import words
 from nightproof.report.inspection_facts import InspectionInput, TextureCard
@@ -81,6 +81,12 @@ class Bar:
     words: str
 
 
+def _headline(facts: InspectionInput) -> str:
+    if not facts.analysis.features["geometric"]["area_per_diagonal2"]:
+        return "Nothing to look at"
+    return CLASS_WORDS.get(facts.analysis.scene_class, facts.analysis.scene_class)
+
+
 def render_inspection_page(facts: InspectionInput) -> str:
     """The whole inspection as one HTML page that fetches nothing."""
     chosen = facts.route.pipeline
@@ -90,7 +96,8 @@ def render_inspection_page(facts: InspectionInput) -> str:
         .render(
             facts=facts,
             features=facts.analysis.features,
-            headline=CLASS_WORDS.get(facts.analysis.scene_class, facts.analysis.scene_class),
+            headline=_headline(facts),
+            kind_of_scene=kind_of_scene,
             picture=_picture(facts.picture),
             scores=[(name, getattr(facts.analysis.scores, name), *rest) for name, *rest in SCORES],
             bake_parts=_bars(facts, [("lighting", name, text) for name, text in BAKE_PARTS]),
