@@ -22,6 +22,7 @@ from nightproof.pipelines.packing.covered import SIDE, shown_cells
 from nightproof.pipelines.packing.draft import Draft
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import GltfDocument
+from nightproof.scenes.ktx2 import decode_ktx2, is_ktx2
 
 EVEN_MOMENTS, MOST_KEYS, POSED_MOMENTS = 9, 64, 9
 BLOCKS, SAME_PICTURE = 64, 3.0
@@ -230,5 +231,8 @@ def _texture(document: GltfDocument, index: int) -> tuple[Any, int]:
 
 
 def _thumbnail(data: bytes) -> np.ndarray:
-    image = Image.open(io.BytesIO(data)).convert("RGB")
+    if is_ktx2(data):
+        image = Image.fromarray(np.ascontiguousarray(decode_ktx2(data, "")[..., :3]))
+    else:
+        image = Image.open(io.BytesIO(data)).convert("RGB")
     return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), np.float64)
