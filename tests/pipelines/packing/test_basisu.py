@@ -32,7 +32,7 @@ from nightproof.pipelines.packing.texture_work import Asked, Work
 from nightproof.pipelines.packing.textures import TextureCoder
 from nightproof.scenes.flatten import flatten
 from nightproof.scenes.gltf import parse_glb, sniff_mime
-from nightproof.scenes.ktx2 import can_decode_ktx2
+from nightproof.scenes.ktx2 import MAGIC, can_decode_ktx2
 
 
 def is_here() -> bool:
@@ -181,7 +181,7 @@ def program(tmp_path, monkeypatch, does: str) -> None:
     """A stand-in that answers as basisu does when it is asked for its version, and else does as told."""
     path = tmp_path / "basisu"
     told = f"if '-version' in sys.argv:\n    print('Basis Universal v9.9')\n    sys.exit()\n{does}\n"
-    path.write_text(f"#!{sys.executable}\nimport sys, time\nout = sys.argv[-1]\n{told}")
+    path.write_text(f"#!{sys.executable}\nimport sys, time\nout, MAGIC = sys.argv[-1], {MAGIC!r}\n{told}")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("NIGHTPROOF_BASISU", str(path))
 
@@ -193,11 +193,15 @@ def program(tmp_path, monkeypatch, does: str) -> None:
         ("sys.exit(3)", "ended with 3"),
         ("print('ERROR: no memory'); sys.exit(1)", "ERROR: no memory"),
         ("open(out, 'wb').write(b'not an image')", "ended with 0"),
-        ("open(out, 'wb').write(b'\\xabKTX 20\\xbb\\r\\n\\x1a\\n' + bytes(200))", "ended with 0"),
+        ("open(out, 'wb').write(MAGIC + bytes(200))", "ended with 0"),
+        (
+            "import struct; open(out, 'wb').write(MAGIC + struct.pack('<2I7I', 0, 1, 64, 64, 0, 0, 1, 1, 0) + bytes(200))",
+            "ended",
+        ),
         ("time.sleep(60)", "stopped after"),
         ("import os; os.kill(os.getpid(), 9)", "ended with -9"),
     ],
-    ids=["fails", "says why", "no image", "header of nothing", "hangs", "is killed"],
+    ids=["fails", "says why", "no image", "header of nothing", "another size", "hangs", "is killed"],
 )
 def test_a_program_that_fails_is_one_error_that_says_what_it_said(tmp_path, monkeypatch, does, why):
     program(tmp_path, monkeypatch, does)
@@ -237,4 +241,4 @@ def test_versions_are_told_apart_in_the_cache(monkeypatch):
 
 
 def test_sides_are_read_from_the_header():
-    assert image_sides(b"\xabKTX 20\xbb\r\n\x1a\n" + bytes(8) + b"\x40\0\0\0\x20\0\0\0" + bytes(80)) == (64, 32)
+    assert image_sides(MAGIC + bytes(8) + b"\x40\0\0\0\x20\0\0\0" + bytes(80)) == (64, 32)
