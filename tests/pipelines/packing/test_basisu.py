@@ -195,7 +195,7 @@ def program(tmp_path, monkeypatch, does: str) -> None:
         ("open(out, 'wb').write(b'not an image')", "ended with 0"),
         ("open(out, 'wb').write(MAGIC + bytes(200))", "ended with 0"),
         (
-            "import struct; open(out, 'wb').write(MAGIC + struct.pack('<2I7I', 0, 1, 64, 64, 0, 0, 1, 1, 0) + bytes(200))",
+            "import struct; open(out, 'wb').write(MAGIC + struct.pack('<9I', 0, 1, 64, 64, 0, 0, 1, 1, 0) + bytes(200))",
             "ended",
         ),
         ("time.sleep(60)", "stopped after"),
