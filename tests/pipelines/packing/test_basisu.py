@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from test_coders import USES, painted, slopes
 from test_sight import ball, glb_of, png, seen
 
@@ -107,6 +109,22 @@ def test_no_smaller_webp_takes_its_place():
     assert sniff_mime(encoded(flat + noise, USES["color"], Loss(color_psnr_db=38))) == KTX2.mime
     webp = TextureCoder(png(flat + noise), Work(USES["color"]), Loss(color_psnr_db=38)).encoded().data
     assert webp and len(webp) < len(encoded(flat + noise, USES["color"], Loss(color_psnr_db=38)))
+
+
+@real
+def test_where_the_large_codec_is_too_large_webps_qualities_are_offered():
+    """What KTX2 does not reach below what came in is not offered as its own."""
+    stream = io.BytesIO()
+    Image.fromarray(painted(256)).save(stream, "JPEG", quality=95)
+    data, loss = stream.getvalue(), Loss(color_psnr_db=36, judged=True)
+    coder = TextureCoder(data, Work(USES["color"]), loss, None, coder_named("ktx2"))
+    found = coder.encoded()
+    assert found.data and model_of(found.data) == ETC1S_MODEL
+    offered = coder.options(None, found)
+    best = max(offered, key=lambda option: (option.bytes < 0.7 * len(data), option.kept_db))
+    better = coder.encoded(Asked(best.kept_db, found.kept_db))
+    assert better.data and sniff_mime(better.data) == "image/webp"
+    assert better.kept_db > found.kept_db + 2 and len(better.data) < 1.5 * best.bytes
 
 
 @real

@@ -68,7 +68,7 @@ def find_basisu() -> Basisu:
         raise NotOnThisMachine(f"no program `{PROGRAM}` here, which writes KTX2", hint=INSTALL)
     if not Path(found).is_file():
         raise NotOnThisMachine(f"{VARIABLE} names {found}, which is no file", hint=INSTALL)
-    return _asked(Path(found))
+    return _asked(Path(found).absolute())  # a bare name would be looked for on the PATH
 
 
 @cache

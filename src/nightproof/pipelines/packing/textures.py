@@ -148,9 +148,16 @@ class TextureCoder:
         is_webp = self._coder.alone and found.data is not None and sniff_mime(found.data) == WEBP.mime
         offered = () if is_webp else options(self._sizes[: number + 1], self._loss, found)
         self._forget_texels(but=found.data)
-        if self._coder.alone and not offered:
-            return self._webp.options(asked, replace(found, quality=None))
-        return offered
+        return self._with_webps(offered, asked, found) if self._coder.alone else offered
+
+    def _with_webps(self, offered: tuple[KeptBytes, ...], asked: Asked | None, found: Encoded) -> tuple[KeptBytes, ...]:
+        """Where its own coder has no more to offer that is smaller than what came in, WebP will."""
+        small = tuple(option for option in offered if option.bytes < len(self._data))
+        if small and len(small) == len(offered):
+            return offered
+        most_db = max((option.kept_db for option in small), default=found.kept_db)
+        webps = self._webp.options(asked, replace(found, quality=None))
+        return small + tuple(option for option in webps if option.kept_db > most_db)
 
     def _size_for(self, asks: Asked) -> int:
         """The smallest whose halving left enough."""
