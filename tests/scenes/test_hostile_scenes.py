@@ -95,6 +95,20 @@ def test_a_corner_that_is_no_place_is_refused(value):
         flatten(parse_glb(triangle_glb(corners)))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_normals_that_are_no_numbers_are_taken_as_none_and_told(value):
+    normals = np.tile(np.float32([0, 0, 1]), (3, 1))
+    normals[1:, 2] = value
+    accessors = [*triangle()["accessors"], {"bufferView": 2, "componentType": 5126, "count": 3, "type": "VEC3"}]
+    views = [*triangle()["bufferViews"], {"buffer": 0, "byteOffset": 48, "byteLength": 36}]
+    meshes = [{"primitives": [{"attributes": {"POSITION": 0, "NORMAL": 2}, "indices": 1}]}]
+    changes = {"accessors": accessors, "bufferViews": views, "meshes": meshes, "buffers": [{"byteLength": 84}]}
+    binary = CORNERS.tobytes() + np.array((0, 1, 2), "<u4").tobytes() + normals.tobytes()
+    flat = flatten(parse_glb(write_glb(triangle(**changes), binary)))
+    told = "/meshes/0/primitives/0/attributes: normals of 2 vertices are not finite, taken as 0"
+    assert np.isfinite(flat.normals).all() and told in flat.notes
+
+
 def test_an_index_beyond_the_vertices_is_refused():
     with pytest.raises(BrokenScene, match="index 3 of 3"):
         flatten(parse_glb(triangle_glb(indices=(0, 1, 3))))

@@ -67,6 +67,7 @@ def flatten(document: GltfDocument, environment: Environment | None = None, deco
         key = (draw.mesh_index, draw.primitive_index, weights)
         if key not in decoded:
             shape = shapes.read_shape(document, draw.primitive, weights, sets[material])
+            notes += shape.notes
             decoded[key] = _prepared(shape, materials[material])
         _add(document, placement, draw, decoded[key], material, soup)
     notes += [f"/nodes/{node}: scaled to nothing, left out" for node in soup.leave_out_lines()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt32
@@ -28,13 +29,25 @@ class Shape:
     colors: Float32[Array, "v 4"] | None = None
     joints: UInt32[Array, "v k"] | None = None
     weights: Float32[Array, "v k"] | None = None
+    notes: tuple[str, ...] = ()
+    """What was not as it should be, for people."""
 
     def picked(self, rows: Array, triangles: UInt32[Array, "t 3"]) -> Shape:
         """The shape with vertices `rows` of this one and new triangles over them."""
         names = ("positions", "normals", "tangents", "uv0", "uv1", "colors", "joints", "weights")
         values = {name: getattr(self, name) for name in names}
-        picked: dict[str, Array] = {name: value[rows] for name, value in values.items() if value is not None}
+        picked: dict[str, Any] = {name: value[rows] for name, value in values.items() if value is not None}
         return replace(self, triangles=triangles, **picked)
+
+
+CLEANED = {
+    "normals": "normals",
+    "tangents": "tangents",
+    "uv0": "texture coordinates",
+    "uv1": "texture coordinates",
+    "colors": "colours",
+    "weights": "joint weights",
+}
 
 
 def counts(document: GltfDocument, primitive: Fields) -> tuple[int, int]:
@@ -166,7 +179,7 @@ def _morphed(
         f"TEXCOORD_{sets[1]}": "uv1",
         "COLOR_0": "colors",
     }
-    mixed: dict[str, np.ndarray] = {}
+    mixed: dict[str, Any] = {}
     for target, weight in zip(targets, weights, strict=False):
         if weight == 0:
             continue
@@ -185,16 +198,20 @@ def _morphed(
 
 
 def _finite(shape: Shape, attributes: Fields) -> Shape:
-    """Refuse triangles with places that are no numbers; anything else that is none becomes zero."""
+    """Refuse triangles with places that are no numbers; anything else that is none becomes zero, and is noted."""
     bad = ~np.isfinite(shape.positions).all(axis=1)
     if bad.any() and bad[shape.triangles].any():
         raise attributes.broken("POSITION", "a triangle has a corner that is not finite")
-    cleaned = {}
-    for name in ("positions", "normals", "tangents", "uv0", "uv1", "colors", "weights"):
+    cleaned: dict[str, Any] = {}
+    notes: list[str] = []
+    for name, word in {"positions": "", **CLEANED}.items():
         values = getattr(shape, name)
-        if values is not None and not np.isfinite(values).all():
+        if values is not None and not (finite := np.isfinite(values)).all():
             cleaned[name] = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    return replace(shape, **cleaned) if cleaned else shape
+            if word:  # places that no triangle uses are none of anybody's business
+                count = int((~finite.all(axis=1)).sum())
+                notes.append(f"{attributes.pointer}: {word} of {count} vertices are not finite, taken as 0")
+    return replace(shape, notes=tuple(notes), **cleaned) if cleaned else shape
 
 
 def skin_matrices(
