@@ -226,7 +226,8 @@ def test_a_program_that_fails_is_one_error_that_says_what_it_said(tmp_path, monk
     if not can_decode_ktx2():
         monkeypatch.setattr("nightproof.pipelines.packing.coders.can_decode_ktx2", lambda: True)
     with pytest.raises(EncoderFailed, match="wrote no KTX2 of an image of 192 × 192") as caught:
-        pack(parse_glb(glb_of(*ball(8), png(painted()))), coder=coder_named("ktx2"))
+        pack(parse_glb(glb_of(*ball(8), png(painted()))), coder=coder_named("ktx2", tmp_path / "scratch"))
+    assert not any((tmp_path / "scratch").iterdir()), "nothing is left behind"
     assert why in str(caught.value) and "--texture-format" in caught.value.hint
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from nightproof.errors import NightproofError
 from nightproof.pipelines.packing.candidates import Progress
@@ -44,13 +45,13 @@ class Aim:
     coder: Coder = WEBP
 
 
-def aim_of(parameters: Mapping[str, float | str]) -> Aim:
+def aim_of(parameters: Mapping[str, float | str], scratch: Path | None = None) -> Aim:
     """What a route asks for. Raises `NotOnThisMachine` where an encoder is missing."""
     most_bytes = parameters.get(TARGET_BYTES)
     return Aim(
         float(parameters.get(TARGET_PSNR_DB, USUAL_DB)),
         None if most_bytes is None else int(most_bytes),
-        coder_named(str(parameters.get(TEXTURE_FORMAT, WEBP.name))),
+        coder_named(str(parameters.get(TEXTURE_FORMAT, WEBP.name)), scratch),
     )
 
 

@@ -58,6 +58,8 @@ class Basisu:
 
     path: Path
     version: str
+    scratch: Path | None = None
+    """Where its files lie while it works; None: where the system keeps such."""
 
 
 def find_basisu() -> Basisu:
@@ -99,7 +101,9 @@ def ktx2(program: Basisu, pixels: UInt8[Array, "h w c"], quality: int, kinds: Se
 
     height, width, channels = pixels.shape
     allowed_s = MOST_S + MOST_S_PER_MEGATEXEL * height * width / 1e6
-    with tempfile.TemporaryDirectory(prefix="nightproof-") as folder:
+    if program.scratch:
+        program.scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="basisu-", dir=program.scratch) as folder:
         source, made = Path(folder) / "image.png", Path(folder) / "image.ktx2"
         Image.fromarray(pixels).save(source, "PNG", compress_level=1)
         options = (*options_of(quality), *_reading(kinds), *(() if channels == 4 else ("-no_alpha",)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -79,8 +80,12 @@ class Coder:
         return _lowered(self.grain, loss)
 
 
-def coder_named(name: str) -> Coder:
-    """One of CODERS. Raises `NotOnThisMachine` where its encoder is missing, or what its files are looked at with."""
+def coder_named(name: str, scratch: Path | None = None) -> Coder:
+    """One of CODERS. Raises `NotOnThisMachine` where its encoder is missing, or what its files are looked at with.
+
+    Args:
+        scratch: a folder for a program's files; whatever a sudden end leaves there goes with it.
+    """
     from PIL import features
 
     if name == "avif" and not features.check("avif"):
@@ -93,7 +98,7 @@ def coder_named(name: str) -> Coder:
             raise NotOnThisMachine(
                 "KTX2 cannot be decoded here, so its loss cannot be measured", hint="`pip install nightproof[ktx2]`."
             )
-        program = find_basisu()
+        program = replace(find_basisu(), scratch=scratch)
         version = KTX2.version + program.version.encode() + b"\n"
         return replace(KTX2, version=version, encode=partial(_ktx2, program=program))
     return CODERS[name]

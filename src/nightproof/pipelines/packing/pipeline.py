@@ -54,7 +54,7 @@ class PackingPipeline:
     ) -> Made:
         """Nothing here is random: `seed` changes no byte."""
         cache = scratch / "textures"
-        aim, levels = aim_of(route.parameters), int(route.parameters.get("lods", 0))
+        aim, levels = aim_of(route.parameters, scratch), int(route.parameters.get("lods", 0))
         packer = Packer(source.document, flat=source.flat, threads=threads, cache=cache, coder=aim.coder, levels=levels)
         packed = packed_for(packer, aim, progress)
         place = scratch / "asset.glb"
