@@ -19,10 +19,29 @@ HEADER_BYTES = 80
 BLOCK_BYTES, BLOCK_PX = 16, 4
 """Of UASTC, the larger of the two codecs."""
 ZSTANDARD = 2
+MODEL, PRIMARIES, TRANSFER = 12, 13, 14
+"""Bytes of a data format descriptor (Khronos Data Format 1.3, section 5)."""
+ETC1S = 163
+DESCRIPTOR_HEAD_BYTES, SAMPLE_BYTES = 24, 16
 
 
 def is_ktx2(data: bytes) -> bool:
     return data[: len(MAGIC)] == MAGIC
+
+
+def descriptor_at(data: bytes) -> int | None:
+    """Where the data format descriptor begins; None where the image ends before it does."""
+    place = int.from_bytes(data[48:52], "little")
+    return place if HEADER_BYTES <= place <= len(data) - DESCRIPTOR_HEAD_BYTES - 4 else None
+
+
+def is_opaque_etc1s(data: bytes) -> bool:
+    """Whether it is ETC1S without alpha, which is a second sample of the descriptor."""
+    place = descriptor_at(data)
+    if place is None or data[place + MODEL] != ETC1S:
+        return False
+    block_bytes = int.from_bytes(data[place + 10 : place + 12], "little")
+    return (block_bytes - DESCRIPTOR_HEAD_BYTES) // SAMPLE_BYTES == 1
 
 
 def can_decode_ktx2() -> bool:

@@ -257,5 +257,14 @@ def test_versions_are_told_apart_in_the_cache(monkeypatch):
     assert len(versions) == 2
 
 
+@pytest.mark.parametrize("size", [12, 30, 60, 100])
+def test_broken_images_of_the_source_cost_the_count_of_the_card_nothing_but_themselves(size):
+    """Whoever asks for KTX2 may bring some that ends early: what is told is told of the rest."""
+    short = (MAGIC + bytes(8) + b"\x40\0\0\0\x40\0\0\0" + b"\xff" * 200)[:size]
+    assert card_bytes(short) in (0.0, 64 * 64 * 4 / 3)
+    source = glb_of(*ball(8), short)
+    assert told_of_card(parse_glb(source), glb_of(*ball(8), png(painted()))).startswith("0 of 1 images are KTX2")
+
+
 def test_sides_are_read_from_the_header():
     assert image_sides(MAGIC + bytes(8) + b"\x40\0\0\0\x20\0\0\0" + bytes(80)) == (64, 32)

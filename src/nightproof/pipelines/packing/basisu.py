@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 
 from nightproof.errors import NotOnThisMachine
 from nightproof.scenes.broken import BrokenScene
-from nightproof.scenes.ktx2 import ktx2_size
+from nightproof.scenes.ktx2 import PRIMARIES, TRANSFER, descriptor_at, ktx2_size
 
 Array = np.ndarray
 PROGRAM, VARIABLE = "basisu", "NIGHTPROOF_BASISU"
@@ -155,8 +155,8 @@ def _run(command: list[str], folder: Path, allowed_s: float) -> str:
 
 def _with_color_space(data: bytes, *, is_color: bool) -> bytes:
     """The program says BT.709 of everything; KHR_texture_basisu wants no primaries where texels are no colours."""
-    descriptor = int.from_bytes(data[48:52], "little")
-    primaries, transfer = (BT709, SRGB) if is_color else (UNSPECIFIED, LINEAR)
-    if descriptor + 16 > len(data):
+    descriptor = descriptor_at(data)
+    if descriptor is None:
         raise BrokenScene("the image has no data format descriptor", "")
-    return data[: descriptor + 13] + bytes((primaries, transfer)) + data[descriptor + 15 :]
+    primaries, transfer = (BT709, SRGB) if is_color else (UNSPECIFIED, LINEAR)
+    return data[: descriptor + PRIMARIES] + bytes((primaries, transfer)) + data[descriptor + TRANSFER + 1 :]

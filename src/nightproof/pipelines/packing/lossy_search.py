@@ -47,7 +47,7 @@ class Search:
         that is nearly as good as the best, if that is more than there was."""
         quality = self._lowest(self._asks.stricter_db, self._least)
         if quality is None and self._first:
-            self._limit = self._loss.of_grain if self._scale == self._size.coder.scale else self._spared
+            self._limit = self._loosened
             self._whole, self._more_db = {}, {}
             quality = self._lowest(0.0, self._size.coder.lowest_of_grain(self._loss))
             sparing = self._size.coder.sparing
@@ -67,9 +67,10 @@ class Search:
         return Encoded(data, kept_db, quality, is_grain, self._size.picture.size)
 
     @property
-    def _spared(self) -> Loss:
-        """What may be lost before a leap, where views judge: blocks of one colour don't average out as grain does."""
-        return self._loss.stricter(-SPARED_DB) if self._loss.judged else self._loss.of_grain
+    def _loosened(self) -> Loss:
+        """What is allowed of grain; less before a leap: blocks of one colour don't average out as grain does."""
+        leaps = self._loss.judged and self._size.coder.sparing is not None
+        return self._loss.stricter(-SPARED_DB) if leaps else self._loss.of_grain
 
     def _leaps_too_far(self, sparing: int) -> bool:
         """Whether a sample tells that whatever is beyond the leap takes more than what came in."""

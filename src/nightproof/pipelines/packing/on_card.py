@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import struct
+from contextlib import suppress
 
 from nightproof.pipelines.packing.pixels import image_sides
+from nightproof.pipelines.packing.texture_uses import sources
+from nightproof.scenes.broken import BrokenScene
 from nightproof.scenes.gltf import GltfDocument, parse_glb
-from nightproof.scenes.ktx2 import is_ktx2
+from nightproof.scenes.ktx2 import is_ktx2, is_opaque_etc1s
 
 MIP_CHAIN = 4 / 3
 RGBA8 = 4.0
 ETC1S_OPAQUE, OTHER_BLOCKS = 0.5, 1.0
 """Bytes per texel as ETC1 or BC1; as BC3, BC7 or ASTC 4 × 4."""
-ETC1S_MODEL = 163
 
 
 def card_bytes(data: bytes) -> float:
@@ -23,11 +24,10 @@ def card_bytes(data: bytes) -> float:
 
 def told_of_card(before: GltfDocument, packed: bytes) -> str:
     """How many images became KTX2, why others did not, and what that is worth."""
-    after = parse_glb(packed)
-    images = [bytes(after.image(index)[0]) for index in range(after.count("images"))]
+    images = _shown(parse_glb(packed))
     if not images:
         return "No KTX2: there are no images."
-    came = sum(card_bytes(bytes(before.image(index)[0])) for index in range(before.count("images")))
+    came = sum(map(card_bytes, _shown(before)))
     others = sum(not is_ktx2(data) for data in images)
     named = f"{len(images) - others} of {len(images)} images are KTX2"
     why = (
@@ -38,10 +38,16 @@ def told_of_card(before: GltfDocument, packed: bytes) -> str:
 
 
 def _bytes_per_texel(data: bytes) -> float:
-    """Of KTX2 by its data format descriptor, whose samples tell of alpha (Khronos Data Format 1.3, section 5)."""
     if not is_ktx2(data):
         return RGBA8
-    (place,) = struct.unpack_from("<I", data, 48)
-    (block_bytes,) = struct.unpack_from("<H", data, place + 10)
-    samples = (block_bytes - 24) // 16
-    return ETC1S_OPAQUE if data[place + 12] == ETC1S_MODEL and samples == 1 else OTHER_BLOCKS
+    return ETC1S_OPAQUE if is_opaque_etc1s(data) else OTHER_BLOCKS
+
+
+def _shown(document: GltfDocument) -> list[bytes]:
+    """Images that textures show, the one that comes first in a viewer; those that cannot be read are left out."""
+    offered = (sources(texture) for texture in document.json.get("textures", []))
+    found = []
+    for index in sorted({each[-1] for each in offered if each}):
+        with suppress(BrokenScene):
+            found.append(bytes(document.image(index)[0]))
+    return found
